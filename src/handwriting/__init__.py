@@ -1,0 +1,77 @@
+"""Handwritten-character datasets and models: one road from files to text.
+
+    files -> dataset -> preprocess -> model -> train -> evaluate -> read
+
+Each step is a module, loaded when first used. ``__all__`` lists them in the order of the road, and
+a module imports only modules that stand before it there.
+
+    >>> import handwriting as hw
+    >>> train = hw.datasets.digits.load("train")
+    >>> train
+    CharacterDataset('digits/train': 1437 images of 28 x 28, 10 characters)
+
+========================  ==========================================================================
+``errors``                three exceptions
+``files``                 files that are whole or not there
+``alphabet``              characters and their labels
+``images``                pictures of any kind to arrays of one kind
+``preprocessing``         ink polarity, binarize, crop, pad, resize, center
+``data``                  labeled character images: select, split, relabel, join, save, open
+``datasets``              one loader for each published set
+``models``                Keras networks: dense, LeNet, convolutional
+``training``              fit a model to a dataset
+``evaluation``            accuracy, per-class table, confusions
+``plots``                 a figure of every step
+``demo``                  the whole road in under a minute
+``cli``                   the same from the command line
+========================  ==========================================================================
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from handwriting import (
+        alphabet,
+        cli,
+        data,
+        datasets,
+        demo,
+        errors,
+        evaluation,
+        files,
+        images,
+        models,
+        plots,
+        preprocessing,
+        training,
+    )
+
+__version__ = "0.1.0"
+
+# The order is the architecture: see docs/architecture.md.
+__all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
+    "errors",
+    "files",
+    "alphabet",
+    "images",
+    "preprocessing",
+    "data",
+    "datasets",
+    "models",
+    "training",
+    "evaluation",
+    "plots",
+    "demo",
+    "cli",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

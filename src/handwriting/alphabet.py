@@ -1,0 +1,135 @@
+"""Characters and their labels.
+
+An :class:`Alphabet` is an ordered list of characters; a character's label is its position there.
+The null class, "no character here", is :data:`NULL`, the empty string. Where it is present it has
+label 0, so it decodes to no text and doubles as the blank of CTC.
+"""
+
+import dataclasses
+import string
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["ASCII", "DIGITS", "LETTERS", "LOWERCASE", "NULL", "UPPERCASE", "Alphabet", "Labels"]
+
+NULL = ""
+Labels = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Alphabet:
+    """An ordered set of characters, each with its position as label.
+
+    Args:
+        characters: single Unicode characters (brought to NFC), each once; :data:`NULL` may stand
+            at the front. A ``str`` is taken character by character.
+
+    Raises:
+        ValueError: an entry is longer than one character or stands twice, or null is not first.
+
+    Example:
+        >>> vowels = Alphabet("aeiou")
+        >>> vowels.encode("ie")
+        array([2, 1])
+        >>> vowels.decode([2, 1])
+        'ie'
+        >>> vowels.with_null().encode("ie")
+        array([3, 2])
+    """
+
+    characters: tuple[str, ...]
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        composed = tuple(unicodedata.normalize("NFC", character) for character in characters)
+        for label, character in enumerate(composed):
+            if len(character) > 1 or (character == NULL and label > 0):
+                raise ValueError(
+                    "an alphabet holds single characters, with the null class '' only at label 0, "
+                    f"got {character!r} at label {label}"
+                )
+        if len(set(composed)) < len(composed):
+            twice = next(c for i, c in enumerate(composed) if c in composed[:i])
+            raise ValueError(f"each character may stand once in an alphabet, got {twice!r} twice")
+        object.__setattr__(self, "characters", composed)
+
+    @property
+    def has_null(self) -> bool:
+        """Whether label 0 is the null class."""
+        return NULL in self.characters
+
+    @cached_property
+    def _labels(self) -> dict[str, int]:
+        return {character: label for label, character in enumerate(self.characters)}
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.characters)
+
+    def __contains__(self, character: object) -> bool:
+        return character in self._labels
+
+    def __repr__(self) -> str:
+        if self.has_null:
+            return f"Alphabet({''.join(self.characters)!r}).with_null()"
+        return f"Alphabet({''.join(self.characters)!r})"
+
+    def with_null(self) -> "Alphabet":
+        """The same characters with the null class at label 0."""
+        return self if self.has_null else Alphabet((NULL, *self.characters))
+
+    def encode(self, text: Iterable[str]) -> Labels:
+        """Labels of a text, or of a sequence of characters.
+
+        Args:
+            text: a ``str`` (brought to NFC) or single characters; null is allowed among the latter.
+
+        Returns:
+            (length,) int64.
+
+        Raises:
+            ValueError: a character is not in the alphabet.
+        """
+        characters = unicodedata.normalize("NFC", text) if isinstance(text, str) else list(text)
+        try:
+            return np.array([self._labels[character] for character in characters], np.int64)
+        except KeyError as error:
+            raise ValueError(
+                f"{error.args[0]!r} is not one of the {len(self)} characters of {self!r}"
+            ) from None
+
+    def decode(self, labels: ArrayLike) -> str:
+        """Text of a sequence of labels; the null class adds nothing.
+
+        Args:
+            labels: (length,) integers in [0, len(alphabet)).
+
+        Raises:
+            ValueError: a label is out of range. Negative ones too: Keras pads decoded sequences
+                with -1, which plain indexing would take for the last character.
+        """
+        array = np.asarray(labels)
+        if array.size == 0:
+            return ""
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"labels must be integers of shape (length,), got {array.dtype} of {array.shape}"
+            )
+        if array.min() < 0 or array.max() >= len(self):
+            raise ValueError(
+                f"labels must lie in [0, {len(self)}), got {array.min()} to {array.max()}; "
+                "cut padding off first"
+            )
+        return "".join(self.characters[label] for label in array.tolist())
+
+
+DIGITS = Alphabet(string.digits)
+UPPERCASE = Alphabet(string.ascii_uppercase)
+LOWERCASE = Alphabet(string.ascii_lowercase)
+LETTERS = Alphabet(string.ascii_letters)
+ASCII = Alphabet(chr(code) for code in range(33, 127))

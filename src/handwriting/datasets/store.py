@@ -1,0 +1,108 @@
+"""Where fetched and prepared files live, and how they get there.
+
+Everything is under :func:`home`: the folder that the environment variable ``HANDWRITING_HOME``
+names, else the user's cache folder.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from handwriting.errors import MissingDataError
+
+__all__ = ["RemoteFile", "fetch", "home", "key", "prepared"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoteFile:
+    """A published file, with what proves it.
+
+    Args:
+        name: file name.
+        size: bytes.
+        sha256: of its contents, hexadecimal.
+        mirrors: addresses of folders that hold it, tried in order.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    mirrors: tuple[str, ...]
+
+
+def home() -> Path:
+    """The folder of all fetched and prepared files; it may not exist yet."""
+    named = os.environ.get("HANDWRITING_HOME")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("handwriting"))
+
+
+def fetch(file: RemoteFile, folder: Path) -> Path:
+    """The file in ``folder``, downloaded and verified if it is not there.
+
+    Raises:
+        MissingDataError: no mirror gave a file with the right hash; the message says where to put
+            it by hand.
+    """
+    import pooch
+
+    failures = []
+    for mirror in file.mirrors:
+        try:
+            return Path(
+                pooch.retrieve(
+                    mirror + file.name,
+                    known_hash=f"sha256:{file.sha256}",
+                    path=folder,
+                    fname=file.name,
+                    downloader=pooch.HTTPDownloader(timeout=30),
+                )
+            )
+        except (OSError, ValueError) as error:  # network and disk; a wrong hash
+            failures.append(f"{mirror}: {error}")
+    raise MissingDataError(
+        f"{file.name} is not in {folder} and could not be fetched ({'; '.join(failures)}); get the "
+        f"file ({file.size:,} bytes, sha256 {file.sha256}) by other means and put it there, or "
+        "pass its folder as path"
+    )
+
+
+def key(files: Sequence[Path], *settings: object) -> str:
+    """A name for what is made from some files: another one as soon as a file changes."""
+    facts = [repr(settings)]
+    for file in files:
+        state = file.stat()
+        facts.append(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}")
+    return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def prepared(folder: Path, make: Callable[[Path], None]) -> Path:
+    """``folder``, made by ``make`` if it is not there.
+
+    Of several processes that make it at once, the first to finish wins, and the others take its
+    folder.
+
+    Args:
+        folder: where the prepared files shall be.
+        make: makes the folder it is given, as a whole or not at all.
+
+    Raises:
+        MissingDataError: the folder cannot be written; the message names the variable to set.
+    """
+    if folder.is_dir():
+        return folder
+    try:
+        make(folder)
+    except OSError as error:
+        if isinstance(error, MissingDataError):
+            raise
+        if not folder.is_dir():
+            raise MissingDataError(
+                f"{folder} cannot be written ({error}); set HANDWRITING_HOME to a folder that can"
+            ) from error
+    return folder

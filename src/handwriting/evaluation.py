@@ -1,0 +1,224 @@
+"""How well a model reads a dataset."""
+
+import dataclasses
+import functools
+import html
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting.alphabet import Alphabet, Labels
+from handwriting.data import CharacterDataset
+from handwriting.files import StrPath, replacing
+from handwriting.images import Image
+
+__all__ = ["Report", "evaluate", "predict"]
+
+
+def predict(model: Any, images: Image, *, batch_size: int = 1024) -> NDArray[np.float32]:
+    """Scores of every character for every image, in batches.
+
+    Args:
+        model: a Keras model, or any function of a (n, h, w) uint8 batch that gives (n, classes).
+        images: (n, h, w) uint8; a memory map is read batch by batch.
+        batch_size: images a batch.
+
+    Returns:
+        (n, classes) float32.
+
+    Raises:
+        ValueError: there are no images, or ``batch_size`` is under 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not len(images):
+        raise ValueError("there must be images to predict, got none")
+    # Not model.predict: it costs tens of milliseconds before it looks at the first image.
+    function = getattr(model, "predict_on_batch", model)
+    parts = [
+        np.asarray(function(np.ascontiguousarray(images[start : start + batch_size])), np.float32)
+        for start in range(0, len(images), batch_size)
+    ]
+    return np.concatenate(parts)
+
+
+def evaluate(model: Any, dataset: CharacterDataset, *, batch_size: int = 1024) -> "Report":
+    """Compare what a model reads with a dataset's labels.
+
+    Args:
+        model: as for :func:`predict`.
+        dataset: images and their labels.
+        batch_size: images a batch.
+
+    Raises:
+        ValueError: the dataset is empty, or the model gives another number of scores than the
+            dataset's alphabet has characters.
+
+    Example:
+        >>> from handwriting.datasets import digits
+        >>> always_one = lambda images: np.eye(10)[np.ones(len(images), int)]
+        >>> evaluate(always_one, digits.load("test")).accuracy
+        0.1
+    """
+    if not len(dataset):
+        raise ValueError(f"there must be images to evaluate on, got none in {dataset!r}")
+    scores = predict(model, dataset.images, batch_size=batch_size)
+    if scores.shape != (len(dataset), len(dataset.alphabet)):
+        raise ValueError(
+            f"the model must give scores of shape {(len(dataset), len(dataset.alphabet))}, one for "
+            f"each character of {dataset.alphabet!r}, got {scores.shape}"
+        )
+    return Report(dataset.name, dataset.alphabet, dataset.labels, scores)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """What :func:`evaluate` found. It prints well, and shows as a table in a notebook.
+
+    Args:
+        name: of the dataset.
+        alphabet: its characters.
+        labels: (n,) int64, the truth.
+        scores: (n, classes) float32, the model's scores.
+    """
+
+    name: str
+    alphabet: Alphabet
+    labels: Labels
+    scores: NDArray[np.float32]
+
+    @functools.cached_property
+    def predicted(self) -> Labels:
+        """(n,) int64, the label with the highest score."""
+        labels: Labels = self.scores.argmax(axis=1)
+        return labels
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images read right, in [0, 1]."""
+        return float(np.mean(self.predicted == self.labels))
+
+    def top(self, k: int) -> float:
+        """Share of images whose true character is among the ``k`` highest scores.
+
+        Raises:
+            ValueError: ``k`` is under 1 or over the number of characters.
+        """
+        if not 1 <= k <= len(self.alphabet):
+            raise ValueError(f"k must lie in [1, {len(self.alphabet)}], got {k}")
+        true = self.scores[np.arange(len(self.labels)), self.labels]
+        return float(np.mean((self.scores > true[:, None]).sum(axis=1) < k))
+
+    @functools.cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """(classes, classes) int64: how often the row's character was read as the column's."""
+        from sklearn.metrics import confusion_matrix
+
+        classes = np.arange(len(self.alphabet))
+        matrix: NDArray[np.int64] = confusion_matrix(self.labels, self.predicted, labels=classes)
+        return matrix
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Figures of each character that occurs.
+
+        Returns:
+            Rows of ``character``, ``images``, ``precision``, ``recall`` and ``f1``, the last three
+            in [0, 1].
+        """
+        right = self.confusion.diagonal()
+        images, read = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        return [
+            {
+                "character": character,
+                "images": int(images[i]),
+                "precision": float(right[i] / read[i]) if read[i] else 0.0,
+                "recall": float(right[i] / images[i]),
+                "f1": float(2 * right[i] / (images[i] + read[i])),
+            }
+            for i, character in enumerate(self.alphabet)
+            if images[i]
+        ]
+
+    def most_confused(self, n: int = 10) -> list[tuple[str, str, int]]:
+        """The ``n`` most frequent errors, as (true character, read as, how often)."""
+        errors = self.confusion - np.diag(self.confusion.diagonal())
+        order = np.argsort(-errors, axis=None, kind="stable")[:n]
+        rows, columns = np.unravel_index(order, errors.shape)
+        characters = self.alphabet.characters
+        return [
+            (characters[row], characters[column], int(errors[row, column]))
+            for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+            if errors[row, column]
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the scores of single images, ready for JSON."""
+        return {
+            "dataset": self.name,
+            "images": len(self.labels),
+            "accuracy": self.accuracy,
+            "top_k": {str(k): self.top(k) for k in self._ks()},
+            "alphabet": list(self.alphabet),
+            "per_class": self.per_class(),
+            "most_confused": [list(pair) for pair in self.most_confused()],
+            "confusion": self.confusion.tolist(),
+        }
+
+    def save(self, path: StrPath) -> None:
+        """Write the report as JSON, as a whole or not at all."""
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+        with replacing(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def _ks(self) -> list[int]:
+        return [k for k in (1, 2, 3, 5) if k < len(self.alphabet)]
+
+    def _summary(self) -> str:
+        right = int((self.predicted == self.labels).sum())
+        tops = ", ".join(f"top {k} {self.top(k):.2%}" for k in self._ks()[1:])
+        return f"{self.accuracy:.2%} of {len(self.labels)} images right ({right}); {tops}"
+
+    def __repr__(self) -> str:
+        return f"Report({self.name!r}: {self._summary()})"
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.name}: {self._summary()}",
+            "",
+            "character  images  precision  recall    f1",
+        ]
+        lines += [
+            f"{row['character'] or 'null':>9}{row['images']:8}{row['precision']:11.4f}"
+            f"{row['recall']:8.4f}{row['f1']:6.3f}"
+            for row in self.per_class()
+        ]
+        confused = self.most_confused()
+        if confused:
+            pairs = ", ".join(
+                f"{true or 'null'} as {read or 'null'} {n}" for true, read, n in confused
+            )
+            lines += ["", f"most confused: {pairs}"]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in ("character", "images", *_SCORES))
+        rows = "".join(
+            f"<tr><td>{html.escape(row['character'] or 'null')}</td><td>{row['images']}</td>"
+            + "".join(f"<td>{row[name]:.4f}</td>" for name in _SCORES)
+            + "</tr>"
+            for row in self.per_class()
+        )
+        pairs = ", ".join(
+            f"{html.escape(true or 'null')} as {html.escape(read or 'null')} {n}"
+            for true, read, n in self.most_confused()
+        )
+        return (
+            f"<p><b>{html.escape(self.name)}</b>: {self._summary()}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+            f"<p>Most confused: {pairs or 'nothing'}</p>"
+        )
+
+
+_SCORES = ("precision", "recall", "f1")

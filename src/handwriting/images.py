@@ -1,0 +1,285 @@
+"""Image files and arrays of any kind, brought to one kind of array.
+
+The convention of the whole package:
+
+- an image is a ``uint8`` array of shape (h, w), several are (n, h, w); no channel axis;
+- 0 is paper, 255 is ink; upright.
+
+A *picture* is whatever a user has: a file, bytes, a Pillow image, an array with channels.
+:func:`to_gray` brings it to (h, w) ``uint8`` luminance, 0 black and 255 white, whatever the ink's
+color; :func:`handwriting.preprocessing.to_ink` then makes ink 255.
+"""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting.errors import CorruptFileError, MissingDataError
+from handwriting.files import StrPath, replacing
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+__all__ = ["FORMATS", "MAX_PIXELS", "Image", "Picture", "check", "to_gray", "write"]
+
+Image = NDArray[np.uint8]
+Picture = Any
+"""A path, bytes, an open binary file, a Pillow image, or anything NumPy takes as an array."""
+
+# Nearly all of Pillow's security faults sat in rare formats, so the list is explicit.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+MAX_PIXELS = 50_000_000
+
+
+def check(images: Image, *, name: str = "images") -> Image:
+    """Return ``images`` if they follow the convention: uint8, (h, w) or (n, h, w), not 0 x 0.
+
+    Raises:
+        TypeError: not a NumPy array.
+        ValueError: another dtype or shape, or no pixels.
+    """
+    if not isinstance(images, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(images).__name__}")
+    if images.dtype != np.uint8 or images.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} must be uint8 of shape (h, w) or (n, h, w), got {images.dtype} of shape "
+            f"{images.shape}; handwriting.images.to_gray converts pictures"
+        )
+    if 0 in images.shape[-2:]:
+        raise ValueError(f"{name} must have pixels, got shape {images.shape}")
+    return images
+
+
+def to_gray(picture: Picture, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a picture of any kind as gray levels.
+
+    Files and bytes may be PNG, JPEG, WebP, BMP, TIFF or GIF. The orientation tag of cameras is
+    obeyed. Color becomes luminance (ITU-R BT.601, as Pillow has it). 16-bit levels are scaled, not
+    clipped. Transparent paper becomes white paper, or black paper where all the ink is light.
+
+    Args:
+        picture: a path, bytes, an open binary file, a Pillow image, or an array of shape (h, w) or
+            (h, w, 1 | 3 | 4) that is bool, uint8, uint16 or float in [0, 1].
+        page: which page of a file that has several (an animation, a multi-page TIFF), from 0.
+        max_pixels: refuse a file with more pixels than this, before decoding it.
+
+    Returns:
+        (h, w) uint8, 0 black to 255 white, a new array.
+
+    Raises:
+        MissingDataError: the file does not exist.
+        CorruptFileError: the file is empty, damaged, of another format, over ``max_pixels``, or
+            has several pages and ``page`` does not name one of them.
+        TypeError: no kind of picture.
+        ValueError: an array of another shape or dtype, with NaN, outside [0, 1] or without pixels.
+
+    Example:
+        >>> to_gray(np.array([[0.0, 0.5, 1.0]]))
+        array([[  0, 128, 255]], dtype=uint8)
+        >>> to_gray(np.array([[0, 32768, 65535]], np.uint16))
+        array([[  0, 128, 255]], dtype=uint8)
+    """
+    import PIL.Image
+
+    if isinstance(picture, PIL.Image.Image):
+        return _from_pillow(picture)
+    if isinstance(picture, str | os.PathLike):
+        return _from_path(Path(picture), page, max_pixels)
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return _from_stream(io.BytesIO(picture), f"{len(picture)} bytes", page, max_pixels)
+    if hasattr(picture, "read"):
+        name = str(getattr(picture, "name", type(picture).__name__))
+        return _from_stream(io.BytesIO(picture.read()), name, page, max_pixels)
+    if hasattr(picture, "__array__") or hasattr(picture, "__array_interface__"):
+        return _from_array(np.asarray(picture))
+    raise TypeError(
+        "a picture is a path, bytes, a binary file, a Pillow image or an array, "
+        f"got {type(picture).__name__}; for several pictures call this once for each"
+    )
+
+
+def write(path: StrPath, image: Image) -> None:
+    """Write one image to a file, ink white on black paper as the array has it.
+
+    Args:
+        path: the suffix gives the format: .png, .jpg, .webp, .bmp, .tif or .gif.
+        image: (h, w) uint8.
+
+    Raises:
+        ValueError: not one image, or a suffix of another format.
+    """
+    import PIL.Image
+
+    if check(image, name="image").ndim != 2:
+        raise ValueError(f"image must be one image of shape (h, w), got shape {image.shape}")
+    PIL.Image.init()
+    suffix = Path(path).suffix.lower()
+    if PIL.Image.EXTENSION.get(suffix) not in FORMATS:
+        raise ValueError(f"path must end as one of {', '.join(FORMATS)} does, got {str(path)!r}")
+    with replacing(path) as temporary:
+        PIL.Image.fromarray(image).save(temporary)
+
+
+def _from_path(path: Path, page: int | None, max_pixels: int) -> Image:
+    if path.is_dir():
+        raise MissingDataError(f"{path} is a folder, not a picture; pass the files in it")
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        raise MissingDataError(f"{path}: no such picture; check the path") from None
+    with stream:
+        return _from_stream(stream, str(path), page, max_pixels)
+
+
+def _from_stream(stream: BinaryIO, name: str, page: int | None, max_pixels: int) -> Image:
+    import PIL.Image
+
+    if not stream.seekable():
+        stream = io.BytesIO(stream.read())
+    if stream.seek(0, io.SEEK_END) == 0:
+        raise CorruptFileError(f"{name} is empty (0 bytes), not a picture")
+    stream.seek(0)
+    try:
+        with PIL.Image.open(stream, formats=FORMATS) as image:
+            _check_size(image, name, max_pixels)
+            _go_to_page(image, name, page)
+            _check_size(image, name, max_pixels)
+            return _from_pillow(image)
+    except (CorruptFileError, MemoryError):
+        raise
+    except PIL.UnidentifiedImageError:
+        raise CorruptFileError(
+            f"{name} is not a picture in one of the formats {', '.join(FORMATS)}"
+        ) from None
+    except PIL.Image.DecompressionBombError as error:
+        raise CorruptFileError(f"{name} is too large: {error}") from None
+    except Exception as error:  # a damaged file makes decoders raise nearly anything
+        raise CorruptFileError(f"{name} is a damaged picture: {error}; get a new copy") from error
+
+
+def _check_size(image: "PIL.Image.Image", name: str, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise CorruptFileError(
+            f"{name} has {width} x {height} pixels, over the limit of {max_pixels:,}; "
+            "make it smaller, or pass max_pixels if you trust the file"
+        )
+
+
+def _go_to_page(image: "PIL.Image.Image", name: str, page: int | None) -> None:
+    pages = getattr(image, "n_frames", 1)
+    if page is None and pages > 1:
+        raise CorruptFileError(
+            f"{name} has {pages} pages; choose one with page=0 to page={pages - 1}"
+        )
+    if page is not None and not 0 <= page < pages:
+        raise CorruptFileError(f"page must lie in [0, {pages}) for {name}, got {page}")
+    if page:
+        image.seek(page)
+
+
+def _from_pillow(image: "PIL.Image.Image") -> Image:
+    import PIL.ImageOps
+
+    if 0 in image.size:
+        raise ValueError(f"a picture must have pixels, got {image.width} x {image.height}")
+    upright = PIL.ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return _from_array(_deep_levels(upright))
+    if upright.has_transparency_data:
+        return _on_paper(np.asarray(upright.convert("RGBA")))
+    return np.array(_luminance(upright))
+
+
+def _luminance(image: "PIL.Image.Image") -> "PIL.Image.Image":
+    # Pillow goes to L from CMYK, LAB and HSV only by way of RGB.
+    direct = image.mode in ("1", "L", "RGB", "P")
+    return (image if direct else image.convert("RGB")).convert("L")
+
+
+def _deep_levels(image: "PIL.Image.Image") -> NDArray[Any]:
+    """Levels of a Pillow image of mode I;16, I or F as uint16 or float."""
+    levels = np.asarray(image)
+    if image.mode == "F":
+        return levels
+    # Mode I holds 32 bits, but the files behind it (PNG, TIFF) nearly always have 16.
+    if levels.min() < 0 or levels.max() > 65535:
+        raise ValueError(
+            f"integer levels must lie in [0, 65535], got {levels.min()} to {levels.max()}; "
+            "scale them to 8 or 16 bits"
+        )
+    return levels.astype(np.uint16)
+
+
+def _from_array(array: NDArray[Any]) -> Image:
+    import PIL.Image
+
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ValueError(
+            f"a picture must have shape (h, w) or (h, w, 1 | 3 | 4), got {array.shape}; "
+            "for several pictures call this once for each"
+        )
+    if array.size == 0:
+        raise ValueError(f"a picture must have pixels, got shape {array.shape}")
+    levels = _to_uint8(array)
+    if levels.ndim == 2:
+        return levels
+    if levels.shape[2] == 1:
+        return levels[:, :, 0]
+    if levels.shape[2] == 3:
+        return np.array(_luminance(PIL.Image.fromarray(levels)))
+    return _on_paper(levels)
+
+
+def _to_uint8(array: NDArray[Any]) -> Image:
+    """Levels of any accepted dtype as a new, contiguous uint8 array."""
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("="))
+    convert = _CONVERSIONS.get(array.dtype.kind + str(array.dtype.itemsize))
+    if convert is None:
+        raise ValueError(
+            f"a picture must be bool, uint8, uint16 or float in [0, 1], got {array.dtype}; "
+            "convert it with .astype(np.uint8) if its levels go from 0 to 255"
+        )
+    return np.ascontiguousarray(convert(array))
+
+
+def _unit_to_uint8(array: NDArray[Any]) -> NDArray[Any]:
+    if not np.isfinite(array).all():
+        raise ValueError("a picture must be finite, got NaN or infinity")
+    if array.min() < 0 or array.max() > 1:
+        raise ValueError(
+            f"a float picture must lie in [0, 1], got {array.min():g} to {array.max():g}; "
+            "divide by its largest possible level"
+        )
+    return (array * 255 + 0.5).astype(np.uint8)
+
+
+_CONVERSIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "b1": lambda array: array.astype(np.uint8) * np.uint8(255),
+    "u1": lambda array: array.copy(),
+    "u2": lambda array: ((array.astype(np.uint32) + 128) // 257).astype(np.uint8),
+    "f2": lambda array: _unit_to_uint8(array.astype(np.float32)),
+    "f4": _unit_to_uint8,
+    "f8": _unit_to_uint8,
+}
+
+
+def _on_paper(rgba: Image) -> Image:
+    """Lay a transparent picture (h, w, 4) on paper that its ink stands out from."""
+    import PIL.Image
+
+    gray = np.asarray(PIL.Image.fromarray(rgba[:, :, :3]).convert("L"), np.float32)
+    alpha = rgba[:, :, 3].astype(np.float32) / 255
+    visible = gray[alpha > 0]
+    # Light strokes on nothing want black paper. A light page with a transparent rim covers most of
+    # the picture and wants white.
+    light_ink = visible.size > 0 and visible.min() >= 128 and alpha.mean() < 0.5
+    paper = 0 if light_ink else 255
+    result: Image = (gray * alpha + paper * (1 - alpha) + 0.5).astype(np.uint8)
+    return result

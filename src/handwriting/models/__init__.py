@@ -1,0 +1,32 @@
+"""Networks that recognize characters, written on Keras 3.
+
+A builder takes an alphabet (or a number of classes) and an image shape and returns a plain, not yet
+compiled ``keras.Model``: raw ``uint8`` images (n, h, w) in, probabilities (n, classes) out.
+
+    >>> import handwriting as hw
+    >>> model = hw.models.lenet(hw.alphabet.DIGITS)
+    >>> model.count_params()
+    94081
+
+:func:`save` and :func:`load` keep a model with its alphabet in one standard ``.keras`` file.
+"""
+
+from handwriting.models.convnet import convnet_deep, convnet_small
+from handwriting.models.dense import dense, dense_small
+from handwriting.models.file import Card, card, load, save
+from handwriting.models.lenet import lenet
+from handwriting.models.registry import NAMES, build
+
+__all__ = [
+    "NAMES",
+    "Card",
+    "build",
+    "card",
+    "convnet_deep",
+    "convnet_small",
+    "dense",
+    "dense_small",
+    "lenet",
+    "load",
+    "save",
+]

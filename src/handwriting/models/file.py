@@ -1,0 +1,221 @@
+"""Models on disk: a standard ``.keras`` file that also says what its outputs mean.
+
+Keras runs code that a ``.keras`` file describes, and its guards have been broken a dozen times. So
+:func:`load` never lets Keras read the description. It builds the network anew with the builder that
+the card names, checks that the weights have the shapes of that network, and takes the numbers only.
+"""
+
+import dataclasses
+import json
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from handwriting.alphabet import Alphabet
+from handwriting.errors import CorruptFileError, MissingDataError
+from handwriting.files import StrPath, replacing
+from handwriting.models.registry import NAMES, build
+from handwriting.preprocessing import RECIPES
+
+__all__ = ["Card", "card", "load", "save"]
+
+_CARD = "handwriting.json"
+_WEIGHTS = "model.weights.h5"
+_FORMAT = "handwriting model 1"
+# No model of this package comes near; it bounds what a forged card can make load() allocate.
+_MAX_SIDE = 256
+_MAX_CHARACTERS = 10_000
+_MAX_CARD_BYTES = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What a model file says of its model.
+
+    Args:
+        model: name of the builder.
+        alphabet: the characters of its outputs.
+        image_shape: (height, width) that it eats.
+        recipe: the name in ``preprocessing.RECIPES`` that makes such images of pictures, or None.
+    """
+
+    model: str
+    alphabet: Alphabet
+    image_shape: tuple[int, int]
+    recipe: str | None
+
+
+def save(
+    model: keras.Model, path: StrPath, *, alphabet: Alphabet, recipe: str | None = None
+) -> None:
+    """Write a model with its alphabet to a file that Keras, too, can open.
+
+    The file takes the place of an older one only when it is whole. The optimizer's state is left
+    out.
+
+    Args:
+        model: made by a builder of :mod:`handwriting.models`.
+        path: ends in ``.keras``.
+        alphabet: the characters of the model's outputs.
+        recipe: the name of the recipe that its training images were made with.
+
+    Raises:
+        ValueError: the model is not of this package, or ``path``, ``alphabet`` or ``recipe`` do
+            not fit.
+    """
+    if Path(path).suffix != ".keras":
+        raise ValueError(f"path must end in .keras, got {str(path)!r}")
+    if recipe is not None and recipe not in RECIPES:
+        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or None, got {recipe!r}")
+    if model.name not in NAMES:
+        raise ValueError(
+            f"model must come from one of the builders {', '.join(NAMES)}, got one named "
+            f"{model.name!r}; save networks of your own with model.save()"
+        )
+    facts = Card(model.name, alphabet, (model.input_shape[1], model.input_shape[2]), recipe)
+    # A twin takes the weights without the optimizer, whose state would triple the file.
+    twin = build(facts.model, alphabet, facts.image_shape)
+    if [v.shape for v in twin.weights] != [v.shape for v in model.weights]:
+        raise ValueError(
+            f"model must be {facts.model} as its builder makes it for the {len(alphabet)} "
+            f"characters of the alphabet, got one with {model.output_shape[-1]} outputs and "
+            f"{model.count_params():,} parameters instead of {twin.count_params():,}"
+        )
+    twin.set_weights(model.get_weights())
+    with replacing(path) as temporary:
+        twin.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_CARD, _to_json(facts))
+
+
+def card(path: StrPath) -> Card:
+    """Read what a model file says of its model, without loading it.
+
+    Raises:
+        MissingDataError: no such file.
+        CorruptFileError: damaged, or not written by :func:`save`.
+    """
+    try:
+        return _from_json(_member(path, _CARD, _MAX_CARD_BYTES))
+    except (KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
+        if isinstance(error, CorruptFileError):
+            raise
+        raise CorruptFileError(
+            f"{path} has a card that cannot be read ({error}); save the model again"
+        ) from error
+
+
+def load(path: StrPath) -> keras.Model:
+    """Load a model that :func:`save` wrote.
+
+    Safe for files of any origin: nothing in the file is run, and nothing larger than the network
+    that the card names is read.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        MissingDataError: no such file.
+        CorruptFileError: damaged, forged, or not written by :func:`save`.
+    """
+    facts = card(path)
+    try:
+        model = build(facts.model, facts.alphabet, facts.image_shape)
+    except ValueError as error:
+        raise CorruptFileError(f"{path} describes no model: {error}") from None
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "own.weights.h5"
+        model.save_weights(own)
+        foreign = Path(folder) / "foreign.weights.h5"
+        foreign.write_bytes(_member(path, _WEIGHTS, 2 * own.stat().st_size + 100_000))
+        if _layout(foreign) != _layout(own):
+            raise CorruptFileError(
+                f"the weights in {path} are not those of a {facts.model} for "
+                f"{len(facts.alphabet)} characters and images of {facts.image_shape}; get a new "
+                "copy, or save the model again"
+            )
+        model.load_weights(foreign)
+    return model
+
+
+def _member(path: StrPath, name: str, limit: int) -> bytes:
+    """One file of the archive, if it has at most ``limit`` bytes."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+            data = member.read(limit + 1)
+    except FileNotFoundError:
+        raise MissingDataError(f"{path}: no such model; check the path") from None
+    except IsADirectoryError:
+        raise MissingDataError(f"{path} is a folder, not a model file") from None
+    except KeyError:
+        raise CorruptFileError(
+            f"{path} has no {name}: it was not written by handwriting.models.save; if you trust "
+            "its origin, keras.models.load_model opens it"
+        ) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise CorruptFileError(f"{path} is not a whole model file ({error})") from error
+    if len(data) > limit:
+        raise CorruptFileError(f"{name} in {path} is over the {limit:,} bytes that it may have")
+    return data
+
+
+def _layout(path: Path) -> dict[str, tuple[tuple[int, ...], str]] | None:
+    """Path, shape and dtype of every array in a weights file; None if it holds anything else."""
+    import h5py
+
+    found: dict[str, tuple[tuple[int, ...], str]] = {}
+
+    def walk(group: Any) -> bool:
+        for name in group:
+            # Links and external or virtual storage would read other files of this machine.
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                return False
+            item = group[name]
+            if isinstance(item, h5py.Dataset):
+                if item.external or item.is_virtual:
+                    return False
+                found[item.name] = (item.shape, item.dtype.str)
+            elif len(item.name) > 200 or not walk(item):
+                return False
+        return True
+
+    try:
+        with h5py.File(path, "r") as file:
+            return found if walk(file) else None
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return None
+
+
+def _to_json(facts: Card) -> str:
+    value = {
+        "format": _FORMAT,
+        "model": facts.model,
+        "alphabet": list(facts.alphabet),
+        "image_shape": list(facts.image_shape),
+        "recipe": facts.recipe,
+    }
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _from_json(data: bytes) -> Card:
+    value = json.loads(data)
+    if value["format"] != _FORMAT:
+        raise ValueError(f"format must be {_FORMAT!r}, got {value['format']!r}")
+    if value["model"] not in NAMES:
+        raise ValueError(f"model must be one of {', '.join(NAMES)}, got {value['model']!r}")
+    height, width = (int(side) for side in value["image_shape"])
+    if not (0 < height <= _MAX_SIDE and 0 < width <= _MAX_SIDE):
+        raise ValueError(f"image_shape must lie in [1, {_MAX_SIDE}], got {height} x {width}")
+    if len(value["alphabet"]) > _MAX_CHARACTERS:
+        raise ValueError(f"alphabet must have at most {_MAX_CHARACTERS} characters")
+    recipe = value["recipe"]
+    if recipe is not None and recipe not in RECIPES:
+        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or null, got {recipe!r}")
+    return Card(value["model"], Alphabet(value["alphabet"]), (height, width), recipe)

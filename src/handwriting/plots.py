@@ -1,0 +1,197 @@
+"""A matplotlib figure of every step.
+
+Every function returns a figure and leaves matplotlib's backend and global state alone. A notebook
+shows the figure by itself; ``figure.savefig("name.png")`` writes it.
+"""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from handwriting.data import CharacterDataset
+from handwriting.evaluation import Report
+from handwriting.images import Image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["class_counts", "confusion", "predictions", "samples", "strip", "training_curves"]
+
+_RED = "#c62828"
+
+
+def samples(
+    dataset: CharacterDataset, n: int = 50, *, rng: int | np.random.Generator = 0
+) -> "Figure":
+    """Some images of a dataset, drawn at random, with their characters.
+
+    Args:
+        dataset: where to draw from.
+        n: how many, at most.
+        rng: a seed or a generator.
+    """
+    which = _drawn(len(dataset), n, rng)
+    titles = [dataset.alphabet.characters[label] or "null" for label in dataset.labels[which]]
+    return _grid(dataset.images[which], titles, [False] * len(which), dataset.name)
+
+
+def class_counts(dataset: CharacterDataset) -> "Figure":
+    """How many images each character has, as bars."""
+    counts = dataset.counts()
+    figure = _figure(max(6.0, 0.22 * len(counts)), 3.5)
+    axes = figure.add_subplot()
+    positions = np.arange(len(counts))
+    axes.bar(positions, list(counts.values()))
+    axes.set_xticks(positions, [_text(character) for character in counts])
+    axes.set_ylabel("images")
+    axes.set_title(_text(dataset.name))
+    axes.margins(x=0.01)
+    return figure
+
+
+def training_curves(history: Mapping[str, Sequence[float]]) -> "Figure":
+    """Loss and accuracy by epoch, as :func:`handwriting.training.fit` returned them."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(9, 3.5)
+    for number, name in enumerate(("loss", "accuracy"), 1):
+        axes = figure.add_subplot(1, 2, number)
+        for key, label in ((name, "train"), (f"val_{name}", "validation")):
+            if key in history:
+                axes.plot(
+                    np.arange(1, len(history[key]) + 1), history[key], "o-", ms=3, label=label
+                )
+        axes.set_xlabel("epoch")
+        axes.set_title(name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def confusion(report: Report) -> "Figure":
+    """How often each character was read as each other one.
+
+    Shades are shares of the row; the numbers are counts, written where there is room for them.
+    """
+    matrix = report.confusion
+    names = [_text(character) for character in report.alphabet]
+    side = max(4.5, 0.24 * len(names))
+    figure = _figure(side + 0.5, side)
+    axes = figure.add_subplot()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(np.arange(len(names)), names)
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.set_xlabel("read as")
+    axes.set_ylabel("true character")
+    axes.set_title(_text(f"{report.name}: {report.accuracy:.2%} right"))
+    if len(names) <= 30:
+        for row, column in zip(*np.nonzero(matrix), strict=True):
+            shade = "white" if shares[row, column] > 0.5 else _RED if row != column else "black"
+            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=shade)
+    return figure
+
+
+def predictions(
+    dataset: CharacterDataset,
+    report: Report,
+    n: int = 50,
+    *,
+    wrong_only: bool = False,
+    rng: int | np.random.Generator = 0,
+) -> "Figure":
+    """Images with what the model read in them; in red, "read, true", where it was wrong.
+
+    Args:
+        dataset: the one that the report is about.
+        report: of :func:`handwriting.evaluation.evaluate`.
+        n: how many images, at most.
+        wrong_only: show errors only, the most confident first.
+        rng: a seed or a generator, for what is drawn.
+
+    Raises:
+        ValueError: the report is about another dataset.
+    """
+    if len(dataset) != len(report.labels) or not np.array_equal(dataset.labels, report.labels):
+        raise ValueError(f"the report on {report.name!r} is not about {dataset!r}")
+    if wrong_only:
+        wrong = np.flatnonzero(report.predicted != report.labels)
+        which = wrong[np.argsort(-report.scores[wrong].max(axis=1), kind="stable")][:n]
+    else:
+        which = _drawn(len(dataset), n, rng)
+    titles, marks = [], []
+    for read, true in zip(report.predicted[which], report.labels[which], strict=True):
+        characters = [report.alphabet.characters[label] or "null" for label in (read, true)]
+        titles.append(characters[0] if read == true else f"{characters[0]}, is {characters[1]}")
+        marks.append(bool(read != true))
+    title = f"{report.name}: {report.accuracy:.2%} right"
+    return _grid(dataset.images[which], titles, marks, title)
+
+
+def strip(images: Image, text: str, truth: str | None = None) -> "Figure":
+    """Images side by side like a written line, and below it what was read.
+
+    Args:
+        images: (n, h, w) uint8.
+        text: one character for each image.
+        truth: what is written; characters of ``text`` that differ from it are red.
+    """
+    line = np.hstack(list(images))
+    height, width = line.shape
+    figure = _figure(10, 10 * height / width + 0.75)
+    axes = figure.add_subplot()
+    axes.imshow(255 - line, cmap="gray", vmin=0, vmax=255)
+    _no_frame(axes)
+    middles = (np.arange(len(images)) + 0.5) * images.shape[2] - 0.5
+    for middle, character, true in zip(middles, text, truth or text, strict=True):
+        color = "black" if character == true else _RED
+        axes.text(middle, height, _text(character), ha="center", va="top", fontsize=16, color=color)
+    return figure
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    class NotebookFigure(Figure):
+        """Shows itself in a notebook, though pyplot does not know it."""
+
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+    return NotebookFigure(figsize=(width, height), layout="constrained", dpi=110)
+
+
+def _drawn(total: int, n: int, rng: int | np.random.Generator) -> np.ndarray[Any, Any]:
+    return np.sort(np.random.default_rng(rng).permutation(total)[:n])
+
+
+def _grid(images: Image, titles: Sequence[str], wrong: Sequence[bool], title: str) -> "Figure":
+    columns = min(10, max(1, len(images)))
+    rows = max(1, math.ceil(len(images) / columns))
+    figure = _figure(max(4.0, 0.9 * columns), 1.05 * rows + 0.4)
+    figure.suptitle(_text(title if len(images) else f"{title}: nothing to show"))
+    for number, (image, text, mark) in enumerate(zip(images, titles, wrong, strict=True), 1):
+        axes = figure.add_subplot(rows, columns, number)
+        axes.imshow(255 - image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(_text(text), fontsize=9, color=_RED if mark else "black", pad=2)
+        _no_frame(axes)
+    return figure
+
+
+def _no_frame(axes: "Axes") -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _text(text: str) -> str:
+    # matplotlib reads what stands between dollar signs as mathematics.
+    return text.replace("$", r"\$") or "null"

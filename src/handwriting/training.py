@@ -1,0 +1,370 @@
+"""Fit a model to a dataset, straight from its memory map.
+
+Keras copies what it is given to fit; :class:`Batches` hands it one batch at a time instead, so that
+a set larger than memory trains in the memory of a few batches. What is random (the order of the
+images, augmentation, dropout) depends only on the seed, the epoch and the batch.
+"""
+
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting import models
+from handwriting.alphabet import Labels
+from handwriting.data import CharacterDataset
+from handwriting.errors import HandwritingError
+from handwriting.files import StrPath, replacing
+from handwriting.images import Image
+
+__all__ = ["Augmentation", "Batches", "History", "augment", "fit"]
+
+Schedule = Literal["cosine", "plateau", "constant"]
+History = dict[str, list[float]]
+"""One number an epoch for each of loss, accuracy, val_loss, val_accuracy and learning_rate."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """How far each image is moved at random, uniformly in both directions.
+
+    Args:
+        shift: share of the image's side.
+        rotate: degrees.
+        scale: share of the size.
+        shear: degrees that upright strokes lean.
+    """
+
+    shift: float = 0.07
+    rotate: float = 8.0
+    scale: float = 0.1
+    shear: float = 8.0
+
+
+def fit(
+    model: keras.Model,
+    train: CharacterDataset,
+    *,
+    validation: CharacterDataset | float | None = 0.1,
+    epochs: int = 10,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    schedule: Schedule = "cosine",
+    patience: int = 5,
+    augmentation: Augmentation | None = None,
+    checkpoint: StrPath | None = None,
+    csv: StrPath | None = None,
+    tensorboard: StrPath | None = None,
+    progress: bool | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> History:
+    """Train a model, keep its best weights, and tell how it went.
+
+    The model is compiled with Adam and sparse categorical cross-entropy. With a validation set,
+    training stops after ``patience`` epochs without a lower validation loss, and the weights of the
+    best epoch come back.
+
+    Args:
+        model: from a builder of :mod:`handwriting.models`, or any Keras model that eats (n, h, w)
+            uint8 and gives (n, classes).
+        train: what to learn from.
+        validation: a dataset, the stratified share of ``train`` to hold back, or None.
+        epochs: passes over the training images, at most.
+        batch_size: images a step.
+        learning_rate: of Adam, at the start.
+        schedule: what becomes of the learning rate: ``"cosine"`` goes down to 0 over all epochs,
+            ``"plateau"`` halves it after ``patience // 2`` epochs without a lower validation loss,
+            ``"constant"`` keeps it.
+        patience: epochs without progress before training stops.
+        augmentation: move the training images at random; they are never stored.
+        checkpoint: a ``.keras`` file to keep the best model so far in, replaced as a whole.
+        csv: a file for one line of figures an epoch.
+        tensorboard: a folder for TensorBoard.
+        progress: show a progress bar; by default only where there is a terminal or a notebook.
+        rng: a seed or a generator. The same model, data and seed give the same weights.
+
+    Returns:
+        The figures of each epoch.
+
+    Raises:
+        ValueError: the model does not fit the dataset, an argument is out of range, or a set is
+            empty.
+        HandwritingError: the loss became NaN or infinite.
+
+    Example:
+        >>> import handwriting as hw
+        >>> train = hw.datasets.digits.load("train")
+        >>> model = hw.models.lenet(train.alphabet, rng=0)
+        >>> history = hw.training.fit(model, train, epochs=1, rng=0)
+        >>> sorted(history)
+        ['accuracy', 'learning_rate', 'loss', 'val_accuracy', 'val_loss']
+    """
+    _check_arguments(epochs=epochs, batch_size=batch_size, patience=patience)
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
+    if schedule not in get_args(Schedule):
+        raise ValueError(f"schedule must be one of {get_args(Schedule)}, got {schedule!r}")
+    _check_fits(model, train)
+    seed = int(np.random.default_rng(rng).integers(2**31))
+    indices, held_back = _hold_back(model, train, validation, seed)
+    batches = Batches(train, indices, batch_size=batch_size, seed=seed, augmentation=augmentation)
+    rate = learning_rate
+    if schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    reseed = _Reseed(seed)
+    callbacks = [reseed, keras.callbacks.TerminateOnNaN()]
+    if held_back is not None:
+        callbacks += _watchers(patience, schedule)
+    if checkpoint is not None:
+        callbacks.append(_Checkpoint(checkpoint, train, best=held_back is not None))
+    if csv is not None:
+        callbacks.append(_Csv(csv))
+    if tensorboard is not None:
+        callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
+    if _wants_progress(progress):
+        callbacks.append(_Progress())
+    result = model.fit(
+        batches, validation_data=held_back, epochs=epochs, callbacks=callbacks, verbose=0
+    )
+    history = {name: [float(x) for x in values] for name, values in result.history.items()}
+    history["learning_rate"] = reseed.rates
+    if not all(math.isfinite(loss) for loss in history["loss"]):
+        raise HandwritingError(
+            f"the loss became {history['loss'][-1]} in epoch {len(history['loss'])}; "
+            "lower the learning rate"
+        )
+    return history
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of a dataset, read from its memory map when they are needed.
+
+    Args:
+        dataset: where the images are.
+        indices: positions to use; None for all of them.
+        batch_size: images a batch; the last one may be smaller.
+        seed: shuffle the images anew for each epoch; None leaves them in order.
+        augmentation: move the images at random.
+
+    Raises:
+        ValueError: there are no images.
+    """
+
+    def __init__(
+        self,
+        dataset: CharacterDataset,
+        indices: Labels | None = None,
+        *,
+        batch_size: int = 128,
+        seed: int | None = None,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        super().__init__()
+        self._dataset = dataset
+        self._indices = np.arange(len(dataset)) if indices is None else indices
+        if not len(self._indices):
+            raise ValueError(f"there must be images to make batches of, got none in {dataset!r}")
+        self._batch_size = batch_size
+        self._seed = seed
+        self._augmentation = augmentation
+        self._epoch = 0
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._indices) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Image, Labels]:
+        start = index * self._batch_size
+        which = self._order[start : start + self._batch_size]
+        images = self._dataset.images[which]
+        if self._augmentation is not None:
+            rng = np.random.default_rng((self._seed or 0, 1 + self._epoch, index))
+            images = augment(images, self._augmentation, rng=rng)
+        return images, self._dataset.labels[which]
+
+    def on_epoch_end(self) -> None:
+        """Called by Keras: make the order of the next epoch."""
+        self._epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        self._order = self._indices
+        if self._seed is not None:
+            rng = np.random.default_rng((self._seed, self._epoch))
+            self._order = rng.permutation(self._indices)
+
+
+def augment(images: Image, augmentation: Augmentation, *, rng: int | np.random.Generator) -> Image:
+    """Shift, rotate, scale and shear each image by its own random amounts.
+
+    Args:
+        images: (n, h, w) uint8, ink on paper 0.
+        augmentation: how far.
+        rng: a seed or a generator.
+
+    Returns:
+        The same shape; what moves in from outside is paper.
+    """
+    generator = np.random.default_rng(rng)
+    matrices = _random_matrices(len(images), images.shape[1:], augmentation, generator)
+    moved = keras.ops.image.affine_transform(
+        images[..., None].astype(np.float32),
+        matrices,
+        interpolation="bilinear",
+        fill_mode="constant",
+    )
+    levels = keras.ops.convert_to_numpy(moved)[..., 0]
+    result: Image = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return result
+
+
+def _random_matrices(
+    n: int, shape: tuple[int, ...], augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """(n, 8) projective transforms from output to input pixels, about the image's middle."""
+    height, width = shape
+    angle, lean = np.radians(
+        rng.uniform(-1, 1, (2, n)) * [[augmentation.rotate], [augmentation.shear]]
+    )
+    size = 1 + rng.uniform(-1, 1, n) * augmentation.scale
+    shift = rng.uniform(-1, 1, (n, 2)) * augmentation.shift * [width, height]
+    a, b = np.cos(angle) / size, (np.sin(angle) + np.tan(lean)) / size
+    c, d = -np.sin(angle) / size, np.cos(angle) / size
+    x, y = (width - 1) / 2, (height - 1) / 2
+    zeros = np.zeros(n)
+    columns = [
+        *(a, b, x - a * (x + shift[:, 0]) - b * (y + shift[:, 1])),
+        *(c, d, y - c * (x + shift[:, 0]) - d * (y + shift[:, 1])),
+        *(zeros, zeros),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _hold_back(
+    model: keras.Model,
+    train: CharacterDataset,
+    validation: CharacterDataset | float | None,
+    seed: int,
+) -> tuple[Labels | None, "Batches | None"]:
+    """Positions to train on (None: all), and what to validate on."""
+    if validation is None:
+        return None, None
+    if isinstance(validation, CharacterDataset):
+        _check_fits(model, validation)
+        return None, Batches(validation, batch_size=1024)
+    rest, part = train.split_indices(validation, rng=seed)
+    return rest, Batches(train, part, batch_size=1024)
+
+
+def _watchers(patience: int, schedule: Schedule) -> list[keras.callbacks.Callback]:
+    stop = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+    if schedule != "plateau":
+        return [stop]
+    drop = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, patience // 2))
+    return [stop, drop]
+
+
+def _check_arguments(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+
+
+def _check_fits(model: keras.Model, dataset: CharacterDataset) -> None:
+    if not len(dataset):
+        raise ValueError(f"there must be images to learn from, got none in {dataset!r}")
+    eats, gives = model.input_shape, model.output_shape
+    if tuple(eats[1:3]) != dataset.image_shape or gives[-1] != len(dataset.alphabet):
+        raise ValueError(
+            f"model {model.name} eats images of {eats[1]} x {eats[2]} and knows {gives[-1]} "
+            f"characters, got {dataset!r}; build it with dataset.alphabet and dataset.image_shape"
+        )
+
+
+class _Reseed(keras.callbacks.Callback):
+    """Makes dropout depend on the seed and the epoch alone, and notes the learning rates."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+        self.rates: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self.rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
+        for number, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                rng = np.random.default_rng((self._seed, epoch, number))
+                state = rng.integers(2**31, size=2).astype(generator.state.dtype)
+                generator.state.assign(state)
+
+
+class _Checkpoint(keras.callbacks.Callback):
+    """Keeps the best model so far in a file; Keras's own callback overwrites in place."""
+
+    def __init__(self, path: StrPath, train: CharacterDataset, *, best: bool) -> None:
+        super().__init__()
+        self._path, self._train, self._best = path, train, best
+        self._lowest = math.inf
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        loss = float((logs or {}).get("val_loss", math.nan))
+        if self._best and not loss < self._lowest:
+            return
+        self._lowest = loss
+        models.save(
+            self.model, self._path, alphabet=self._train.alphabet, recipe=self._train.recipe
+        )
+
+
+class _Csv(keras.callbacks.Callback):
+    """One line an epoch, the file whole after each."""
+
+    def __init__(self, path: StrPath) -> None:
+        super().__init__()
+        self._path = Path(path)
+        self._lines: list[str] = []
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        figures = {"epoch": epoch + 1, **(logs or {})}
+        if not self._lines:
+            self._lines.append(",".join(figures))
+        self._lines.append(",".join(f"{value:.6g}" for value in figures.values()))
+        with replacing(self._path) as temporary:
+            temporary.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
+
+
+def _wants_progress(progress: bool | None) -> bool:
+    if progress is None:
+        return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return progress
+
+
+class _Progress(keras.callbacks.Callback):
+    """A progress bar over all steps of all epochs."""
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(total=self.params["epochs"] * self.params["steps"], unit="batch")
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        figures = {
+            name: f"{value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
+        }
+        self._bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}")
+        self._bar.set_postfix(figures)
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        self._bar.close()
