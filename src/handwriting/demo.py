@@ -19,7 +19,7 @@ __all__ = ["run"]
 def run(
     folder: StrPath = "handwriting-demo",
     *,
-    epochs: int = 20,
+    epochs: int = 30,
     progress: bool | None = None,
     rng: int | np.random.Generator = 0,
 ) -> tuple[Report, str, list[Path]]:
@@ -41,7 +41,9 @@ def run(
         model,
         train,
         epochs=epochs,
-        batch_size=32,
+        batch_size=16,
+        learning_rate=3e-3,
+        patience=10,
         augmentation=training.Augmentation(),
         progress=progress,
         rng=generator,

@@ -74,8 +74,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 box=20,
                 center="mass",
                 source="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to "
-                "document recognition. Proc. IEEE 86 (1998), section III.A: 20 x 20 box, aspect ratio kept, "
-                "anti-aliased, center of mass at the center of 28 x 28.",
+                "document recognition. Proc. IEEE 86 (1998), section III.A: 20 x 20 box, aspect "
+                "ratio kept, anti-aliased, center of mass at the center of 28 x 28.",
             ),
             Recipe(
                 "emnist",
@@ -174,18 +174,22 @@ def binarize(images: Image, threshold: int | None = None) -> Image:
 
 
 def clean(images: Image) -> Image:
-    """Take uneven paper down to 0 and bring the strongest stroke up to 255.
+    """Take gray paper down to 0 and gray strokes up to 255.
 
-    The levels of a photograph never are 0 and 255. Below Otsu's threshold lies the paper: its
-    median plus three times its spread becomes 0, the image's highest level 255, linearly between.
-    An image whose paper is already 0 and whose ink reaches 255 comes back unchanged, and one
-    without contrast (under 16 levels) comes back blank.
+    The levels of a scan or photograph never are 0 and 255, and a network that learned from clean
+    images reads little of it. Otsu's threshold parts paper from ink; between the medians of the
+    two, the lower 30 % become 0, the upper 20 % become 255, linearly between, so that strokes keep
+    smooth edges. An image without contrast (medians under 16 levels apart) comes back blank.
 
     Args:
         images: (h, w) or (n, h, w) uint8, ink high.
 
     Returns:
         The same shape.
+
+    Source:
+        The two shares are the best of a grid, measured on digits on paper and on MNIST with a
+        network trained on MNIST: docs/preprocessing.md.
     """
     check(images)
     return _batched(_clean, images)
@@ -231,8 +235,7 @@ def pad_square(images: Image, *, level: int = 0) -> Image:
 def resize(images: Image, shape: tuple[int, int]) -> Image:
     """Scale to a height and width with bicubic interpolation, anti-aliased when made smaller.
 
-    As Pillow's ``resize(..., BICUBIC)`` does it: strokes come out equal within one level (pure
-    noise within four), batches several times faster.
+    Equal to Pillow's ``resize(..., BICUBIC)`` within one level, and batches are faster.
 
     Args:
         images: (h, w) or (n, h, w) uint8.
@@ -245,7 +248,11 @@ def resize(images: Image, shape: tuple[int, int]) -> Image:
         raise ValueError(f"shape must be at least one pixel on each side, got {shape}")
     height, width = check(images).shape[-2:]
     rows, columns = _scaling(height, shape[0]), _scaling(width, shape[1])
-    return _batched(lambda part: _resample(part.astype(np.float32), rows, columns), images)
+    # Pillow begins with the direction that shrinks more.
+    across_first = shape[0] * width >= shape[1] * height
+    return _batched(
+        lambda part: _resample(part.astype(np.float32), rows, columns, across_first), images
+    )
 
 
 def center(images: Image, *, by: Center = "mass") -> Image:
@@ -388,24 +395,19 @@ def _to_ink_found(images: Image) -> Image:
 
 
 _MIN_CONTRAST = 16
+_PAPER_UP_TO, _INK_FROM = 0.3, 0.8
 
 
 def _clean(images: Image) -> Image:
     histograms = _histograms(images)
-    thresholds = _otsu(histograms)
-    levels = np.arange(256)
-    paper = np.where(levels <= thresholds[:, None], histograms, 0)
-    median = _median(paper)
-    distance = np.abs(levels - median[:, None])
-    deviations = np.zeros_like(paper)
-    np.add.at(deviations, (np.arange(len(images))[:, None], distance), paper)
-    # 1.4826 times the median absolute deviation estimates a normal distribution's sigma.
-    floor = np.minimum(median + 3 * 1.4826 * _median(deviations), thresholds)
-    top = 255 - (histograms[:, ::-1] > 0).argmax(axis=1)
-    flat = top - median < _MIN_CONTRAST
-    scale = np.where(flat, 0, 255 / np.maximum(top - floor, 1)).astype(np.float32)
-    lifted = images.astype(np.float32) - floor.astype(np.float32)[:, None, None]
-    return _to_levels(lifted * scale[:, None, None])
+    lower = np.arange(256) <= _otsu(histograms)[:, None]
+    paper = _median(np.where(lower, histograms, 0))
+    contrast = _median(np.where(lower, 0, histograms)) - paper
+    contrast[contrast < _MIN_CONTRAST] = 0
+    floor = (paper + _PAPER_UP_TO * contrast).astype(np.float32)
+    scale = 255 / np.maximum((_INK_FROM - _PAPER_UP_TO) * contrast, 1).astype(np.float32)
+    scale[contrast == 0] = 0
+    return _to_levels((images - floor[:, None, None]) * scale[:, None, None])
 
 
 def _median(histograms: Indices) -> Indices:
@@ -415,12 +417,16 @@ def _median(histograms: Indices) -> Indices:
 
 
 def _resample(
-    values: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]
+    values: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    across_first: bool = True,
 ) -> Image:
+    across = columns.swapaxes(-1, -2)
     # Pillow keeps 8 bits between its two passes, which cuts the overshoot of the first one.
-    half = np.clip(np.rint(values @ columns.swapaxes(-1, -2)), 0, 255)
-    levels: NDArray[np.float32] = rows @ half
-    return _to_levels(levels)
+    if across_first:
+        return _to_levels(rows @ np.clip(np.rint(values @ across), 0, 255))
+    return _to_levels(np.clip(np.rint(rows @ values), 0, 255) @ across)
 
 
 def _to_levels(values: NDArray[np.float32]) -> Image:
@@ -518,7 +524,8 @@ def _scaling(length: int, goal: int) -> NDArray[np.float32]:
     weights = np.where(
         (pixels >= low) & (pixels < high), _bicubic((positions - middles) / width), 0
     )
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    matrix: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix
 
 
 def _bicubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,7 +21,8 @@ from handwriting.files import StrPath, replacing
 
 __all__ = ["Header", "blocks", "open_stream", "read", "read_header", "write"]
 
-_DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_CODES = {"|u1": 8, "|i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
+_DTYPES = {code: dtype for dtype, code in _CODES.items()}
 _BLOCK = 1 << 20
 
 
@@ -37,9 +38,15 @@ class Header:
         """Size of the array, in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def encoded(self) -> bytes:
+        """The header as the file has it."""
+        axes = len(self.shape)
+        return struct.pack(f">BBBB{axes}I", 0, 0, _CODES[self.dtype.str], axes, *self.shape)
+
 
 def read(path: StrPath) -> NDArray[Any]:
-    """Read an IDX file, compressed by gzip or not.
+    """Read an IDX file, compressed by gzip or not, into memory.
 
     Args:
         path: the file; whether it is compressed is seen from its first bytes.
@@ -51,11 +58,13 @@ def read(path: StrPath) -> NDArray[Any]:
         MissingDataError: no such file.
         CorruptFileError: damaged, cut short, or not an IDX file.
     """
+    import idx2numpy
+
     with open_stream(path) as stream:
         header = read_header(stream, str(path))
         # Grown block by block: a forged header cannot make it allocate more than the file holds.
-        data = b"".join(blocks(stream, header, str(path)))
-    array = np.frombuffer(data, header.dtype).reshape(header.shape)
+        data = b"".join([header.encoded, *blocks(stream, header, str(path))])
+    array: NDArray[Any] = idx2numpy.convert_from_string(data)
     return array.astype(header.dtype.newbyteorder("="))
 
 
@@ -69,14 +78,14 @@ def write(path: StrPath, array: NDArray[Any]) -> None:
     Raises:
         ValueError: another dtype.
     """
-    import idx2numpy
-
-    try:
-        data = idx2numpy.convert_to_string(array)
-    except idx2numpy.FormatError:
+    dtype = array.dtype.newbyteorder(">")
+    if dtype.str not in _CODES or array.ndim == 0:
         raise ValueError(
-            f"array must be uint8, int8, int16, int32, float32 or float64, got {array.dtype}"
-        ) from None
+            "array must be uint8, int8, int16, int32, float32 or float64 with at least one axis, "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    # idx2numpy's own writer passes every element as an argument to struct.pack.
+    data = Header(dtype, array.shape).encoded + array.astype(dtype).tobytes()
     with replacing(path) as temporary:
         # Without a time stamp equal arrays make equal files.
         compress = str(path).endswith(".gz")

@@ -6,7 +6,7 @@ compiled ``keras.Model``: raw ``uint8`` images (n, h, w) in, probabilities (n, c
     >>> import handwriting as hw
     >>> model = hw.models.lenet(hw.alphabet.DIGITS)
     >>> model.count_params()
-    94081
+    95044
 
 :func:`save` and :func:`load` keep a model with its alphabet in one standard ``.keras`` file.
 """

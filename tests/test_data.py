@@ -1,0 +1,225 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handwriting.alphabet import DIGITS, LETTERS, Alphabet
+from handwriting.data import CharacterDataset
+from handwriting.errors import CorruptFileError, MissingDataError
+
+
+def dataset_of(labels, alphabet=DIGITS):
+    """Images whose first pixel tells their position."""
+    images = np.zeros((len(labels), 4, 5), np.uint8)
+    images[:, 0, 0] = np.arange(len(labels))
+    return CharacterDataset(images, np.array(labels, np.int64), alphabet, "some")
+
+
+def test_it_tells_what_it_is():
+    dataset = dataset_of([3, 3, 1])
+
+    assert len(dataset) == 3
+    assert dataset.image_shape == (4, 5)
+    assert dataset.characters == ["3", "3", "1"]
+    assert dataset.counts() == {**dict.fromkeys("0123456789", 0), "3": 2, "1": 1}
+    assert repr(dataset) == "CharacterDataset('some': 3 images of 4 x 5, 10 characters)"
+
+
+@pytest.mark.parametrize("labels", [[0, 10], [-1, 0]])
+def test_labels_outside_the_alphabet_are_refused(labels):
+    with pytest.raises(ValueError, match=r"labels must lie in \[0, 10\)"):
+        dataset_of(labels)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((2, 3, 3)), [0, 1], "images must be uint8 of shape"),
+        (np.zeros((3, 3), np.uint8), [0], r"image\[None\]"),
+        (np.zeros((2, 3, 3), np.uint8), [0], r"integers of shape \(2,\)"),
+        (np.zeros((2, 3, 3), np.uint8), [0.0, 1.0], "got float64"),
+        (np.zeros((2, 3, 3), np.uint8), [[0, 1]], "labels must be integers"),
+        ([[0]], [0], "images must be uint8"),
+    ],
+)
+def test_what_does_not_fit_is_refused(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        CharacterDataset(images, labels, DIGITS)
+
+
+def test_labels_become_int64_whatever_they_were():
+    for kind in (np.uint8, np.int32, ">i4"):
+        assert dataset_of([1]).labels.dtype == np.int64
+        assert (
+            CharacterDataset(
+                np.zeros((1, 2, 2), np.uint8), np.array([1], kind), DIGITS
+            ).labels.dtype
+            == np.int64
+        )
+
+
+def test_an_empty_dataset_is_a_dataset():
+    empty = dataset_of([1, 2]).select([])
+
+    assert len(empty) == 0
+    assert empty.counts()["1"] == 0
+    assert len(CharacterDataset(np.zeros((0, 2, 2), np.uint8), [], DIGITS)) == 0
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=2, max_size=250),
+    st.floats(0.05, 0.95),
+    st.integers(0, 5),
+)
+def test_split_is_a_stratified_partition(labels, fraction, seed):
+    dataset = dataset_of(labels)
+    try:
+        first, second = dataset.split_indices(fraction, rng=seed)
+    except ValueError:
+        shares = [labels.count(label) for label in set(labels)]
+        assert max(shares) < 2 or not 1 <= round(len(labels) * fraction) < len(labels)
+        return
+
+    assert sorted([*first, *second]) == list(range(len(labels)))
+    for label in set(labels):
+        count = labels.count(label)
+        drawn = int((dataset.labels[second] == label).sum())
+        assert drawn < count
+        assert abs(drawn - count * fraction) <= 1 or drawn == count - 1
+
+
+def test_split_has_the_exact_total_and_equal_seeds_draw_alike():
+    dataset = dataset_of([0] * 33 + [1] * 33 + [2] * 34)
+
+    first, second = dataset.split(0.1, rng=3)
+
+    assert (len(first), len(second)) == (90, 10)
+    np.testing.assert_array_equal(second.images, dataset.split(0.1, rng=3)[1].images)
+    assert not np.array_equal(second.images, dataset.split(0.1, rng=4)[1].images)
+
+
+def test_a_class_with_one_image_stays_in_the_first_part():
+    first, second = dataset_of([0] * 9 + [5]).split(0.5, rng=0)
+
+    assert "5" in first.characters
+    assert second.characters == ["0"] * len(second)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 2, float("nan")])
+def test_a_fraction_that_is_none_is_refused(fraction):
+    with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
+        dataset_of([0, 0]).split(fraction, rng=0)
+
+
+def test_a_split_that_leaves_nothing_is_refused():
+    with pytest.raises(ValueError, match="leaves one part empty"):
+        dataset_of([0, 1, 2]).split(0.5, rng=0)
+
+
+def test_select_takes_slices_positions_and_masks():
+    dataset = dataset_of([4, 5, 6, 7])
+
+    for which in (slice(1, 3), [1, 2], np.array([False, True, True, False])):
+        part = dataset.select(which)
+        assert part.characters == ["5", "6"]
+        assert part.images[:, 0, 0].tolist() == [1, 2]
+    assert np.shares_memory(dataset.select(slice(1, 3)).images, dataset.images)
+
+
+def test_relabel_keeps_characters_and_changes_labels():
+    letters = dataset_of([0, 1, 26], LETTERS)
+
+    upper = letters.relabel(Alphabet("BA"), rename={"a": "A", "b": "B"})
+
+    assert upper.characters == ["A", "B", "A"]
+    assert upper.labels.tolist() == [1, 0, 1]
+
+
+def test_relabel_loses_nothing_unless_told_to():
+    dataset = dataset_of([0, 1, 2])
+
+    with pytest.raises(ValueError, match="'2' stand in the dataset but not in"):
+        dataset.relabel(Alphabet("01"))
+    assert dataset.relabel(Alphabet("01"), outside="drop").characters == ["0", "1"]
+    with pytest.raises(ValueError, match="outside must be"):
+        dataset.relabel(Alphabet("01"), outside="ignore")
+
+
+def test_join_appends():
+    joined = dataset_of([1, 2]).join(dataset_of([3]))
+
+    assert joined.characters == ["1", "2", "3"]
+    assert joined.name == "some + some"
+    with pytest.raises(ValueError, match="one image shape and one alphabet"):
+        dataset_of([1]).join(dataset_of([1], LETTERS))
+
+
+def test_save_then_open_gives_the_same_as_a_memory_map(tmp_path):
+    dataset = dataset_of([3, 1, 4])
+    dataset.save(tmp_path / "set")
+
+    opened = CharacterDataset.open(tmp_path / "set")
+
+    assert isinstance(opened.images, np.memmap)
+    np.testing.assert_array_equal(opened.images, dataset.images)
+    np.testing.assert_array_equal(opened.labels, dataset.labels)
+    assert (opened.alphabet, opened.name, opened.recipe) == (DIGITS, "some", None)
+    assert sorted(os.listdir(tmp_path / "set")) == ["dataset.json", "images.npy", "labels.npy"]
+
+
+def test_save_never_overwrites(tmp_path):
+    dataset_of([3]).save(tmp_path / "set")
+
+    with pytest.raises(FileExistsError, match="remove it or choose another path"):
+        dataset_of([4]).save(tmp_path / "set")
+    assert CharacterDataset.open(tmp_path / "set").characters == ["3"]
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "images.npy", "labels.npy"])
+def test_damaged_files_are_told(name, tmp_path):
+    dataset_of([3, 1]).save(tmp_path / "set")
+    file = tmp_path / "set" / name
+    whole = file.read_bytes()
+    for length in range(0, len(whole), 7):
+        file.write_bytes(whole[:length])
+        with pytest.raises(CorruptFileError, match="set is damaged"):
+            CharacterDataset.open(tmp_path / "set")
+    file.unlink()
+    with pytest.raises(MissingDataError, match=f"{name} is missing"):
+        CharacterDataset.open(tmp_path / "set")
+
+
+def test_files_that_do_not_belong_together_are_told(tmp_path):
+    dataset_of([3, 1]).save(tmp_path / "set")
+    np.save(tmp_path / "set" / "labels.npy", np.array([3]))
+
+    with pytest.raises(CorruptFileError, match=r"labels must be integers of shape \(2,\)"):
+        CharacterDataset.open(tmp_path / "set")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format": "x"}', "null", '{"format": 3}'])
+def test_another_json_is_no_dataset(text, tmp_path):
+    dataset_of([3]).save(tmp_path / "set")
+    (tmp_path / "set" / "dataset.json").write_text(text)
+
+    with pytest.raises(CorruptFileError, match="must say format"):
+        CharacterDataset.open(tmp_path / "set")
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    dataset_of([3]).save(tmp_path / "set")
+    np.save(tmp_path / "set" / "labels.npy", np.array([{}]), allow_pickle=True)
+
+    with pytest.raises(CorruptFileError):
+        CharacterDataset.open(tmp_path / "set")
+
+
+def test_the_facts_are_readable_by_people(tmp_path):
+    dataset_of([0], Alphabet("é")).save(tmp_path / "set")
+
+    facts = json.loads((tmp_path / "set" / "dataset.json").read_text(encoding="utf-8"))
+    assert facts["alphabet"] == ["é"]
+    assert "é" in (tmp_path / "set" / "dataset.json").read_text(encoding="utf-8")

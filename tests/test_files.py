@@ -1,0 +1,45 @@
+import os
+
+import pytest
+
+from handwriting.files import replacing
+
+
+def test_a_block_that_ends_well_leaves_the_new_file_alone_in_the_folder(tmp_path):
+    (tmp_path / "note.txt").write_text("old")
+
+    with replacing(tmp_path / "note.txt") as temporary:
+        temporary.write_text("new")
+
+    assert (tmp_path / "note.txt").read_text() == "new"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "note.txt").write_text("old")
+
+    with pytest.raises(RuntimeError), replacing(tmp_path / "note.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+
+    assert (tmp_path / "note.txt").read_text() == "old"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_a_folder_is_never_replaced(tmp_path):
+    with pytest.raises(FileExistsError, match="remove it or choose another"), replacing(tmp_path):
+        pass
+
+
+def test_missing_parents_are_made_and_the_suffix_kept(tmp_path):
+    with replacing(tmp_path / "a" / "b.png") as temporary:
+        assert temporary.suffix == ".png"
+        temporary.mkdir()
+        (temporary / "inside").write_text("x")
+
+    assert (tmp_path / "a" / "b.png" / "inside").read_text() == "x"
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "note.txt"):
+        pass
