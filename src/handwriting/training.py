@@ -132,7 +132,13 @@ def fit(
     if _wants_progress(progress):
         callbacks.append(_Progress())
     result = model.fit(
-        batches, validation_data=held_back, epochs=epochs, callbacks=callbacks, verbose=0
+        batches,
+        validation_data=held_back,
+        epochs=epochs,
+        callbacks=callbacks,
+        # Batches shuffles by the seed; Keras would shuffle again by the global generator.
+        shuffle=False,
+        verbose=0,
     )
     history = {name: [float(x) for x in values] for name, values in result.history.items()}
     history["learning_rate"] = reseed.rates

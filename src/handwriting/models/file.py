@@ -101,7 +101,7 @@ def card(path: StrPath) -> Card:
     """
     try:
         return _from_json(_member(path, _CARD, _MAX_CARD_BYTES))
-    except (KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, CorruptFileError):
             raise
         raise CorruptFileError(

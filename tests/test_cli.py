@@ -1,0 +1,274 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+from click.testing import CliRunner
+
+import handwriting
+from handwriting import images, models
+from handwriting.alphabet import DIGITS
+from handwriting.cli import main
+from handwriting.datasets import digits
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def command(*arguments, **environment):
+    """The real command in a process of its own."""
+    # JAX, once imported, sets the variable that this command would set.
+    inherited = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.run(
+        [sys.executable, "-m", "handwriting", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**inherited, **environment},
+    )
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A model that has seen the digits for a moment."""
+    path = tmp_path_factory.mktemp("model") / "lenet.keras"
+    result = run("train", "digits", "--epochs", 4, "--out", path)
+    assert result.exit_code == 0, result.output
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Dark digits on light paper, larger than any model eats."""
+    dataset = digits.load("test")
+    paths = []
+    for index in range(6):
+        image = np.kron(255 - dataset.images[index] // 2, np.ones((3, 3), np.uint8))
+        path = tmp_path / f"{index} is {dataset.characters[index]}.png"
+        images.write(path, image)
+        paths.append(path)
+    return paths
+
+
+def test_help_lists_the_commands():
+    result = run("--help")
+
+    assert result.exit_code == 0
+    for name in ("demo", "train", "evaluate", "predict", "datasets"):
+        assert name in result.output
+        assert run(name, "--help").exit_code == 0
+
+
+def test_version_is_the_packages():
+    assert run("--version").output == f"handwriting {handwriting.__version__}\n"
+
+
+def test_the_choices_are_what_the_library_knows():
+    from handwriting import cli
+    from handwriting.preprocessing import RECIPES
+
+    assert cli._MODELS == models.NAMES
+    assert cli._RECIPES == tuple(RECIPES)
+
+
+def test_datasets_says_what_is_on_disk(home):
+    before = run("datasets").output
+    (home / "mnist").mkdir(parents=True)
+    from handwriting.datasets import mnist
+
+    for name in mnist.FILES:
+        (home / "mnist" / name).touch()
+    after = run("datasets").output
+
+    assert "mnist\t10 characters\t60,000 train, 10,000 test" in before
+    assert "not fetched yet" in before
+    assert str(home / "mnist") in after
+
+
+def test_train_then_evaluate(model, tmp_path):
+    assert models.card(model).recipe == "mnist"
+
+    result = run("evaluate", model, "digits", "--json", tmp_path / "report.json")
+
+    assert result.exit_code == 0
+    assert result.output.startswith("digits/test: ")
+    accuracy = json.loads((tmp_path / "report.json").read_text())["accuracy"]
+    assert accuracy > 0.8
+    assert f"{accuracy:.2%}" in result.output
+
+
+def test_train_takes_a_saved_dataset(tiny, tmp_path):
+    tiny.save(tmp_path / "set")
+
+    result = run(
+        "train",
+        tmp_path / "set",
+        "--epochs",
+        1,
+        "--model",
+        "dense_small",
+        "--out",
+        tmp_path / "a.keras",
+        "--csv",
+        tmp_path / "log.csv",
+        "--augment",
+    )
+
+    assert result.exit_code == 0, result.output
+    assert models.card(tmp_path / "a.keras").model == "dense_small"
+    assert (tmp_path / "log.csv").exists()
+
+
+def test_equal_seeds_train_equal_models(tiny, tmp_path):
+    tiny.save(tmp_path / "set")
+    for name in ("a", "b"):
+        run(
+            "train",
+            tmp_path / "set",
+            "--epochs",
+            1,
+            "--seed",
+            3,
+            "--out",
+            tmp_path / f"{name}.keras",
+        )
+
+    a, b = (models.load(tmp_path / f"{name}.keras").get_weights() for name in "ab")
+    for one, other in zip(a, b, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_predict_reads_pictures(model, pictures):
+    result = run("predict", model, *pictures)
+
+    assert result.exit_code == 0, result.output
+    rows = [line.split("\t") for line in result.output.splitlines()]
+    assert [row[0] for row in rows] == [str(path) for path in pictures]
+    right = sum(row[1] == path.stem[-1] for row, path in zip(rows, pictures, strict=True))
+    assert right >= 4
+    assert all(0 < float(row[2]) <= 1 for row in rows)
+
+
+def test_predict_gives_guesses_as_json(model, pictures):
+    result = run("predict", model, pictures[0], "--json", "--top", 3)
+
+    answer = json.loads(result.output)
+    assert answer["file"] == str(pictures[0])
+    confidences = [guess["confidence"] for guess in answer["guesses"]]
+    assert len(confidences) == 3
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_a_bad_picture_does_not_stop_the_others(model, pictures, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+
+    result = run(
+        "predict", model, pictures[0], tmp_path / "bad.png", tmp_path / "gone.png", pictures[1]
+    )
+
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 2
+    assert "bad.png is not a picture" in result.stderr
+    assert "gone.png: no such picture" in result.stderr
+
+
+def test_blank_paper_has_no_ink(model, tmp_path):
+    PIL.Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+
+    assert run("predict", model, tmp_path / "blank.png").output.endswith("\tno ink\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["train", "imagenet"], 2, "DATASET must be one of digits, mnist"),
+        (["train", "digits", "--model", "resnet"], 2, "'resnet' is not one of"),
+        (["train", "digits", "--epochs", "0"], 2, "0 is not in the range"),
+        (["train", "digits", "--learning-rate", "0"], 2, "is not in the range"),
+        (["train", "digits", "--out", "model.h5"], 2, "--out must end in .keras"),
+        (["train", "digits", "--path", "."], 2, "digits come with scikit-learn"),
+        (["train", "mnist", "--path", "nowhere"], 1, "nowhere must be a folder that holds"),
+        (["evaluate", "gone.keras", "digits"], 1, "gone.keras: no such model"),
+        (["evaluate", "gone.keras", "digits", "--split", "dev"], 2, "split must be"),
+        (["predict", "gone.keras", "a.png"], 1, "gone.keras: no such model"),
+        (["predict", "gone.keras"], 2, "Missing argument"),
+        (["nothing"], 2, "No such command"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_never_a_traceback(
+    arguments, code, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    result = run(*arguments)
+
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_model_for_other_characters_is_wrong_usage(tiny, tmp_path):
+    models.save(models.lenet(DIGITS.with_null()), tmp_path / "a.keras", alphabet=DIGITS.with_null())
+
+    result = run("evaluate", tmp_path / "a.keras", "digits")
+
+    assert result.exit_code == 2
+    assert "reads Alphabet('0123456789').with_null()" in result.stderr
+
+
+def test_a_model_without_recipe_asks_for_one(tmp_path, pictures):
+    models.save(models.lenet(DIGITS, rng=0), tmp_path / "a.keras", alphabet=DIGITS)
+
+    assert "choose one with --recipe" in run("predict", tmp_path / "a.keras", pictures[0]).stderr
+    assert (
+        "not those of alphanum"
+        in run("predict", tmp_path / "a.keras", pictures[0], "--recipe", "alphanum").stderr
+    )
+    assert run("predict", tmp_path / "a.keras", pictures[0], "--recipe", "emnist").exit_code == 0
+
+
+def test_the_command_itself_says_nothing_but_the_answer(model, pictures):
+    result = command("predict", model, pictures[0])
+
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_a_screen_without_unicode_is_no_trouble(model, tmp_path):
+    PIL.Image.new("L", (50, 50), 255).save(tmp_path / "é.png")
+
+    result = command(
+        "predict", model, tmp_path / "é.png", PYTHONIOENCODING="ascii:backslashreplace"
+    )
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_demo_leaves_everything_and_reads_well(tmp_path):
+    result = run("demo", "--out", tmp_path / "demo")
+
+    assert result.exit_code == 0, result.output
+    names = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert names == {
+        "lenet.keras",
+        "report.json",
+        "training-curves.png",
+        "confusion.png",
+        "predictions.png",
+        "strip.png",
+    }
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    assert report["images"] == 360
+    assert report["accuracy"] >= 0.97
+    assert f"Accuracy on 360 held-out digits: {report['accuracy']:.2%}" in result.output
+    text = result.output.split("strip.png: ")[1].split("\n")[0]
+    assert len(text) == 16
+    assert set(text) <= set("0123456789")
+    for name in names:
+        assert str(tmp_path / "demo" / name) in result.output

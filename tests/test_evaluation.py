@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from handwriting.alphabet import ASCII, DIGITS, Alphabet
+from handwriting.data import CharacterDataset
+from handwriting.evaluation import Report, evaluate, predict
+
+
+def report_of(labels, predicted, alphabet=DIGITS):
+    scores = np.eye(len(alphabet), dtype=np.float32)[predicted]
+    return Report("some", alphabet, np.array(labels), scores)
+
+
+def test_predict_takes_functions_and_keras_models_and_keeps_the_order():
+    images = np.arange(10, dtype=np.uint8)[:, None, None]
+
+    def function(batch):
+        assert len(batch) <= 4
+        return np.repeat(batch[:, :, 0], 2, axis=1)
+
+    class Model:
+        predict_on_batch = staticmethod(function)
+
+    for model in (function, Model()):
+        scores = predict(model, images, batch_size=4)
+        assert scores.dtype == np.float32
+        assert scores[:, 0].tolist() == list(range(10))
+
+
+def test_nothing_cannot_be_predicted_or_evaluated():
+    empty = CharacterDataset(np.zeros((0, 2, 2), np.uint8), [], DIGITS)
+    with pytest.raises(ValueError, match="there must be images to predict"):
+        predict(lambda images: images, empty.images)
+    with pytest.raises(ValueError, match="there must be images to evaluate on"):
+        evaluate(lambda images: images, empty)
+    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        predict(lambda images: images, empty.images, batch_size=0)
+
+
+def test_a_model_with_other_outputs_is_refused():
+    dataset = CharacterDataset(np.zeros((3, 2, 2), np.uint8), [0, 1, 2], DIGITS)
+
+    with pytest.raises(ValueError, match=r"scores of shape \(3, 10\).* got \(3, 7\)"):
+        evaluate(lambda images: np.zeros((len(images), 7)), dataset)
+
+
+def test_figures_are_scikit_learns():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 9, 300)
+    predicted = np.where(rng.random(300) < 0.7, labels, rng.integers(0, 10, 300))
+
+    report = report_of(labels, predicted)
+
+    assert report.accuracy == sklearn.metrics.accuracy_score(labels, predicted)
+    expected = sklearn.metrics.precision_recall_fscore_support(
+        labels, predicted, labels=np.arange(9), zero_division=0
+    )
+    rows = report.per_class()
+    for name, values in zip(("precision", "recall", "f1", "images"), expected, strict=True):
+        np.testing.assert_allclose([row[name] for row in rows], values)
+    assert [row["character"] for row in rows] == list("012345678")
+
+
+def test_top_k_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    scores = rng.random((200, 10)).astype(np.float32)
+    labels = rng.integers(0, 10, 200)
+    report = Report("some", DIGITS, labels, scores)
+
+    for k in range(1, 10):
+        expected = sklearn.metrics.top_k_accuracy_score(labels, scores, k=k, labels=np.arange(10))
+        assert report.top(k) == pytest.approx(expected)
+    assert report.top(10) == 1
+    assert report.top(1) == report.accuracy
+    for k in (0, 11):
+        with pytest.raises(ValueError, match=r"k must lie in \[1, 10\]"):
+            report.top(k)
+
+
+def test_most_confused_lists_errors_by_frequency():
+    report = report_of([1, 1, 1, 2, 2, 3], [7, 7, 1, 0, 2, 3])
+
+    assert report.most_confused() == [("1", "7", 2), ("2", "0", 1)]
+    assert report.most_confused(1) == [("1", "7", 2)]
+    assert report_of([1], [1]).most_confused() == []
+
+
+def test_it_prints_and_shows_itself_without_breaking_on_markup():
+    alphabet = Alphabet("<&>").with_null()
+    report = report_of([0, 1, 2, 3], [0, 1, 3, 3], alphabet)
+
+    assert "75.00% of 4 images right (3)" in str(report)
+    assert "null" in str(report)
+    assert "& as > 1" in str(report)
+    html = report._repr_html_()
+    assert "<td>&lt;</td>" in html
+    assert "&amp; as &gt; 1" in html
+    assert repr(report).startswith("Report('some': 75.00%")
+
+
+def test_save_writes_json_that_holds_the_figures(tmp_path):
+    report = report_of([33, 34, 35], [33, 34, 34], ASCII)
+
+    report.save(tmp_path / "a" / "report.json")
+
+    saved = json.loads((tmp_path / "a" / "report.json").read_text(encoding="utf-8"))
+    assert saved == report.to_dict()
+    assert saved["accuracy"] == pytest.approx(2 / 3)
+    assert np.array(saved["confusion"]).sum() == 3
+
+
+def test_null_counts_as_a_character():
+    report = report_of([0, 0, 1], [0, 1, 1], DIGITS.with_null())
+
+    assert report.accuracy == pytest.approx(2 / 3)
+    assert report.most_confused() == [("", "0", 1)]

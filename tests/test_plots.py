@@ -1,0 +1,104 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from handwriting import evaluation, plots
+from handwriting.alphabet import ASCII, DIGITS
+from handwriting.data import CharacterDataset
+
+
+@pytest.fixture
+def report(tiny):
+    scores = np.eye(10, dtype=np.float32)[np.where(np.arange(20) == 3, 7, tiny.labels)]
+    return evaluation.Report("tiny", DIGITS, tiny.labels, scores)
+
+
+def texts(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+def test_samples_show_images_with_their_characters(tiny):
+    figure = plots.samples(tiny, 7)
+
+    assert len(figure.axes) == 7
+    assert set(texts(figure)) <= {"0", "1"}
+    np.testing.assert_array_equal(
+        plots.samples(tiny, 20).axes[3].images[0].get_array(), 255 - tiny.images[3]
+    )
+
+
+def test_predictions_mark_what_is_wrong(tiny, report):
+    figure = plots.predictions(tiny, report, 20)
+
+    wrong = [axes for axes in figure.axes if ", is " in axes.get_title()]
+    assert [axes.get_title() for axes in wrong] == ["7, is 1"]
+    assert wrong[0].title.get_color() == "#c62828"
+    assert texts(plots.predictions(tiny, report, wrong_only=True)) == ["7, is 1"]
+
+
+def test_predictions_want_the_reports_own_dataset(tiny, report):
+    with pytest.raises(ValueError, match="is not about"):
+        plots.predictions(tiny.select(slice(0, 5)), report)
+
+
+def test_class_counts_are_the_counts(tiny):
+    bars = plots.class_counts(tiny).axes[0].patches
+
+    assert [bar.get_height() for bar in bars] == [10, 10, *[0] * 8]
+
+
+def test_training_curves_draw_what_there_is():
+    figure = plots.training_curves({"loss": [3, 2], "val_loss": [3, 3], "accuracy": [0.1, 0.2]})
+
+    loss, accuracy = figure.axes
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[3, 2], [3, 3]]
+    assert len(accuracy.lines) == 1
+
+
+def test_confusion_writes_counts(report):
+    axes = plots.confusion(report).axes[0]
+
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "10", "9"]
+
+
+def test_strip_has_one_character_an_image_and_errors_in_red(tiny):
+    axes = plots.strip(tiny.images[:3], "010", "011").axes[0]
+
+    assert [text.get_text() for text in axes.texts] == ["0", "1", "0"]
+    assert [text.get_color() for text in axes.texts] == ["black", "black", "#c62828"]
+    with pytest.raises(ValueError, match="shorter"):
+        plots.strip(tiny.images[:3], "01")
+
+
+def test_every_ascii_character_can_be_drawn():
+    images = np.zeros((95, 8, 8), np.uint8)
+    dataset = CharacterDataset(images, np.arange(95), ASCII.with_null(), "$x_$")
+    scores = np.eye(95, dtype=np.float32)[::-1]
+    report = evaluation.Report("$x_$", dataset.alphabet, dataset.labels, scores)
+
+    figures = [plots.samples(dataset, 95), plots.class_counts(dataset), plots.confusion(report)]
+    for figure in [*figures, plots.predictions(dataset, report, 95)]:
+        figure.canvas.draw()
+
+
+def test_an_empty_dataset_still_makes_a_figure(tiny):
+    plots.samples(tiny.select([])).canvas.draw()
+
+
+def test_figures_show_themselves_in_notebooks(tiny):
+    assert plots.samples(tiny, 2)._repr_png_().startswith(b"\x89PNG")
+
+
+def test_no_backend_is_chosen():
+    code = (
+        "import sys; from handwriting import plots\n"
+        "plots.training_curves({'loss': [1.0], 'accuracy': [1.0]})\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+
+    assert result.stdout == "False\n"

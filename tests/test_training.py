@@ -1,0 +1,260 @@
+import csv
+import math
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from handwriting import models, training
+from handwriting.alphabet import DIGITS, LETTERS
+from handwriting.data import CharacterDataset
+from handwriting.datasets import digits
+from handwriting.errors import HandwritingError
+from handwriting.training import Augmentation, Batches, augment
+
+
+def test_a_model_learns(tiny):
+    model = models.dense_small(DIGITS, rng=0)
+
+    history = training.fit(model, tiny, epochs=5, validation=0.2, rng=0)
+
+    assert history["loss"][-1] < history["loss"][0] / 2
+    assert history["val_accuracy"][-1] == 1
+    assert {len(values) for values in history.values()} == {5}
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_equal_seeds_give_equal_runs(name, tiny):
+    def run(seed):
+        model = models.build(name, DIGITS, rng=1)
+        training.fit(model, tiny, epochs=2, batch_size=8, augmentation=Augmentation(), rng=seed)
+        return model.get_weights()
+
+    first, again, other = run(5), run(5), run(6)
+
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_second_fit_goes_on_learning(tiny):
+    model = models.dense_small(DIGITS, rng=0)
+    training.fit(model, tiny, epochs=1, validation=None, rng=0)
+    before = model.get_weights()[0]
+
+    history = training.fit(model, tiny, epochs=2, validation=None, rng=0)
+
+    assert history["learning_rate"][0] == pytest.approx(2e-3)
+    assert not np.array_equal(before, model.get_weights()[0])
+
+
+def test_the_weights_of_the_best_epoch_come_back(tiny, tmp_path):
+    worse = CharacterDataset(tiny.images, 1 - tiny.labels, DIGITS)
+    model = models.dense_small(DIGITS, rng=0)
+
+    history = training.fit(model, tiny, validation=worse, epochs=30, patience=2, rng=0)
+
+    assert len(history["loss"]) < 30
+    scores = model.predict_on_batch(worse.images)
+    loss = -np.log(scores[np.arange(20), worse.labels]).mean()
+    assert loss == pytest.approx(min(history["val_loss"]), rel=1e-4)
+
+
+def test_schedules_do_what_they_say(tiny):
+    def rates(schedule, validation=0.2):
+        model = models.dense_small(DIGITS, rng=0)
+        options = {"epochs": 8, "patience": 4, "batch_size": 4, "rng": 0}
+        return training.fit(model, tiny, schedule=schedule, validation=validation, **options)[
+            "learning_rate"
+        ]
+
+    worse = CharacterDataset(tiny.images, 1 - tiny.labels, DIGITS)
+    np.testing.assert_allclose(rates("constant"), 2e-3)
+    cosine = rates("cosine")
+    assert cosine == sorted(cosine, reverse=True)
+    assert cosine[-1] < 2e-4
+    plateau = rates("plateau", worse)
+    assert plateau[-1] == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"patience": 0}, "patience must be at least 1"),
+        ({"learning_rate": 0}, "learning_rate must be above 0"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0"),
+        ({"schedule": "linear"}, "schedule must be one of"),
+        ({"validation": 0.0}, "fraction must lie between 0 and 1"),
+    ],
+)
+def test_wrong_arguments_are_named(options, message, tiny):
+    with pytest.raises(ValueError, match=message):
+        training.fit(models.dense_small(DIGITS), tiny, **options)
+
+
+def test_a_model_that_does_not_fit_is_refused(tiny):
+    with pytest.raises(ValueError, match="knows 52 characters, got CharacterDataset"):
+        training.fit(models.dense_small(LETTERS), tiny)
+    with pytest.raises(ValueError, match="eats images of 24 x 24"):
+        training.fit(models.dense_small(DIGITS, (24, 24)), tiny)
+    with pytest.raises(ValueError, match="eats images of 28 x 28"):
+        training.fit(models.dense_small(DIGITS), tiny, validation=digits.load("test", raw=True))
+
+
+def test_an_empty_set_is_refused(tiny):
+    with pytest.raises(ValueError, match="there must be images to learn from"):
+        training.fit(models.dense_small(DIGITS), tiny.select([]))
+    with pytest.raises(ValueError, match="there must be images"):
+        training.fit(models.dense_small(DIGITS), tiny, validation=tiny.select([]))
+
+
+def test_a_loss_that_is_no_number_is_an_error(tiny):
+    model = models.dense_small(DIGITS, rng=0)
+    model.layers[-1].bias.assign(np.full(10, np.nan))
+
+    with pytest.raises(HandwritingError, match="lower the learning rate"):
+        training.fit(model, tiny, epochs=2, validation=None)
+
+
+def test_a_checkpoint_is_the_best_model_so_far(tiny, tmp_path):
+    worse = CharacterDataset(tiny.images, 1 - tiny.labels, DIGITS)
+    model = models.dense_small(DIGITS, rng=0)
+
+    training.fit(model, tiny, validation=worse, epochs=4, checkpoint=tmp_path / "a.keras", rng=0)
+
+    assert models.card(tmp_path / "a.keras").recipe == "mnist"
+    kept = models.load(tmp_path / "a.keras")
+    for a, b in zip(kept.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_logs_are_written(tiny, tmp_path):
+    training.fit(
+        models.dense_small(DIGITS),
+        tiny,
+        epochs=3,
+        csv=tmp_path / "log.csv",
+        tensorboard=tmp_path / "board",
+        checkpoint=tmp_path / "a.keras",
+        validation=None,
+    )
+
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert all(float(row["loss"]) > 0 for row in rows)
+    assert list((tmp_path / "board").rglob("events.*"))
+    assert (tmp_path / "a.keras").exists()
+
+
+def test_the_progress_bar_is_silent_without_a_terminal(tiny, capfd):
+    training.fit(models.dense_small(DIGITS), tiny, epochs=1)
+    silent = capfd.readouterr()
+    training.fit(models.dense_small(DIGITS), tiny, epochs=1, progress=True)
+    shown = capfd.readouterr()
+
+    assert "batch" not in silent.out + silent.err
+    assert "epoch 1/1" in shown.err
+
+
+def test_batches_hold_every_image_once_an_epoch_in_another_order(tiny):
+    batches = Batches(tiny, batch_size=6, seed=0)
+
+    def epoch():
+        return np.concatenate([batches[i][0] for i in range(len(batches))])
+
+    first = epoch()
+    batches.on_epoch_end()
+    second = epoch()
+
+    assert len(batches) == 4
+    for images in (first, second):
+        assert sorted(map(bytes, images)) == sorted(map(bytes, tiny.images))
+    assert not np.array_equal(first, second)
+
+
+def test_batches_without_a_seed_keep_the_order(tiny):
+    images, labels = Batches(tiny, np.array([3, 1]), batch_size=9)[0]
+
+    np.testing.assert_array_equal(images, tiny.images[[3, 1]])
+    np.testing.assert_array_equal(labels, tiny.labels[[3, 1]])
+
+
+def test_fit_does_not_copy_a_memory_map(tmp_path):
+    """A sparse file of 1.6 GB trains in far less memory than its size."""
+    import resource
+
+    path = tmp_path / "images.npy"
+    shape = (2_000_000, 28, 28)
+    np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
+    images = np.load(path, mmap_mode="r")
+    dataset = CharacterDataset(images, np.arange(len(images)) % 10, DIGITS)
+    model = models.dense_small(DIGITS, rng=0)
+    which = np.arange(0, len(images), 1000)
+    batches = Batches(dataset, which, batch_size=100, seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(batches, verbose=0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    model.fit(batches, epochs=2, verbose=0)
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_augmentation_of_nothing_changes_nothing(tiny):
+    still = augment(tiny.images, Augmentation(shift=0, rotate=0, scale=0, shear=0), rng=0)
+
+    np.testing.assert_array_equal(still, tiny.images)
+
+
+def test_augmentation_moves_images_a_little_and_repeatably(tiny):
+    moved = augment(tiny.images, Augmentation(), rng=0)
+
+    assert moved.shape == tiny.images.shape
+    assert moved.dtype == np.uint8
+    assert not np.array_equal(moved[0], moved[2])
+    np.testing.assert_array_equal(moved, augment(tiny.images, Augmentation(), rng=0))
+
+
+def middle(image):
+    ys, xs = np.indices(image.shape)
+    return (ys * image).sum() / image.sum(), (xs * image).sum() / image.sum()
+
+
+def test_shift_moves_by_up_to_its_share_and_no_more():
+    square = np.zeros((200, 40, 40), np.uint8)
+    square[:, 18:22, 18:22] = 255
+
+    moved = augment(square, Augmentation(shift=0.1, rotate=0, scale=0, shear=0), rng=0)
+
+    offsets = np.array([middle(image) for image in moved.astype(float)]) - 19.5
+    assert 3.5 < np.abs(offsets).max() <= 4.1
+    assert np.abs(offsets.mean(axis=0)).max() < 0.6
+
+
+def test_scale_and_rotation_are_about_the_middle():
+    square = np.zeros((50, 41, 41), np.uint8)
+    square[:, 15:26, 10:31] = 255
+    for amounts in ({"scale": 0.2}, {"rotate": 20}, {"shear": 20}):
+        none = {"shift": 0, "rotate": 0, "scale": 0, "shear": 0}
+        moved = augment(square, Augmentation(**{**none, **amounts}), rng=0).astype(float)
+
+        offsets = np.array([middle(image) for image in moved]) - 20
+        assert np.abs(offsets).max() < 0.15
+        areas = moved.sum(axis=(1, 2)) / 255 / (11 * 21)
+        if "scale" in amounts:
+            assert 0.62 < areas.min() < 0.75
+            assert 1.3 < areas.max() < 1.46
+        else:
+            assert np.abs(areas - 1).max() < 0.03
+
+
+def test_keras_is_left_as_it_was(tiny):
+    before = np.random.get_state()[1][:5].tolist(), keras.config.floatx()  # noqa: NPY002
+
+    training.fit(models.dense_small(DIGITS, rng=0), tiny, epochs=1, rng=0)
+
+    assert before == (np.random.get_state()[1][:5].tolist(), keras.config.floatx())  # noqa: NPY002
