@@ -11,7 +11,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import handwriting as hw  # noqa: E402 - TensorFlow reads the variable when it is imported
+import handwriting as hw
 
 EPOCHS = 5
 

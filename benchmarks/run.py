@@ -91,9 +91,8 @@ def main() -> None:
     for label, name in rows.items():
         seconds = best(lambda name=name: hw.preprocessing.normalize(images, name))  # type: ignore[misc]
         print(f"| {label}, 10,000 crops of 40 x 40 | {COUNT / seconds:,.0f} images/s |")
-    print(
-        f"| the recipe `emnist` as a loop of Pillow calls | {COUNT / best(lambda: pillow_loop(images), 2):,.0f} images/s |"
-    )
+    seconds = best(lambda: pillow_loop(images), 2)
+    print(f"| the recipe `emnist` as a loop of Pillow calls | {COUNT / seconds:,.0f} images/s |")
     for function in (hw.preprocessing.to_ink, hw.preprocessing.clean, hw.preprocessing.binarize):
         seconds = best(lambda function=function: function(photos))  # type: ignore[misc]
         print(f"| `{function.__name__}`, the same crops | {COUNT / seconds:,.0f} images/s |")

@@ -77,4 +77,4 @@ def test_ascii_has_the_94_printable_characters():
 
 def test_repr_can_be_typed_back():
     for alphabet in (DIGITS, DIGITS.with_null()):
-        assert eval(repr(alphabet)) == alphabet  # noqa: S307
+        assert eval(repr(alphabet)) == alphabet

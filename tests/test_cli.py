@@ -72,7 +72,7 @@ def test_the_choices_are_what_the_library_knows():
     from handwriting.preprocessing import RECIPES
 
     assert cli._MODELS == models.NAMES
-    assert cli._RECIPES == tuple(RECIPES)
+    assert tuple(RECIPES) == cli._RECIPES
 
 
 def test_datasets_says_what_is_on_disk(home):
@@ -212,7 +212,7 @@ def test_mistakes_end_in_one_line_and_never_a_traceback(
     assert isinstance(result.exception, SystemExit)
 
 
-def test_a_model_for_other_characters_is_wrong_usage(tiny, tmp_path):
+def test_a_model_for_other_characters_is_wrong_usage(tmp_path):
     models.save(models.lenet(DIGITS.with_null()), tmp_path / "a.keras", alphabet=DIGITS.with_null())
 
     result = run("evaluate", tmp_path / "a.keras", "digits")

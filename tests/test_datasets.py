@@ -95,7 +95,7 @@ def test_real_mnist_loads(split, count, real_data):
     assert dataset.alphabet.decode(dataset.labels[:10]) == expected
 
 
-def test_the_second_load_reads_the_cache_and_not_the_source(small_mnist, tmp_path, monkeypatch):
+def test_the_second_load_reads_the_cache_and_not_the_source(small_mnist, monkeypatch):
     first = mnist.load("train", small_mnist)
     monkeypatch.setattr(idx, "open_stream", None)
 

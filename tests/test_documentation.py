@@ -49,7 +49,7 @@ def test_examples_in_pages_run(page, tmp_path, monkeypatch):
             report = failures(block, page.name, variables)
             assert not report, "".join(report)
         else:
-            exec(compile(block, page.name, "exec"), variables)  # noqa: S102
+            exec(compile(block, page.name, "exec"), variables)
 
 
 def test_a_wrong_example_is_found():

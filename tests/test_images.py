@@ -1,6 +1,6 @@
 import io
-import sys
 import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -140,7 +140,7 @@ def forms():
 @pytest.mark.parametrize(
     ("name", "picture"), list(forms()), ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_the_same_picture_in_every_form_is_the_same(name, picture, tmp_path):
+def test_the_same_picture_in_every_form_is_the_same(name, picture):
     gray = images.to_gray(picture)
 
     np.testing.assert_array_equal(gray, np.asarray(stroke()), err_msg=name)
@@ -240,7 +240,7 @@ def test_a_truncated_file_is_refused_and_never_half_read(file_format, tenths):
 def test_a_bomb_is_refused_before_it_is_decoded():
     bomb = encoded(PIL.Image.new("1", (9000, 9000)), "PNG")
 
-    with pytest.raises(CorruptFileError, match="81000000|9000 x 9000 pixels, over the limit"):
+    with pytest.raises(CorruptFileError, match="9000 x 9000 pixels, over the limit"):
         images.to_gray(bomb)
     with pytest.raises(CorruptFileError, match="4 x 5 pixels, over the limit of 19"):
         images.to_gray(encoded(PIL.Image.new("L", (4, 5)), "PNG"), max_pixels=19)

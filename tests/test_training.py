@@ -1,6 +1,5 @@
 import csv
 import math
-import os
 
 import keras
 import numpy as np
@@ -49,7 +48,7 @@ def test_a_second_fit_goes_on_learning(tiny):
     assert not np.array_equal(before, model.get_weights()[0])
 
 
-def test_the_weights_of_the_best_epoch_come_back(tiny, tmp_path):
+def test_the_weights_of_the_best_epoch_come_back(tiny):
     worse = CharacterDataset(tiny.images, 1 - tiny.labels, DIGITS)
     model = models.dense_small(DIGITS, rng=0)
 

@@ -251,7 +251,8 @@ def resize(images: Image, shape: tuple[int, int]) -> Image:
     # Pillow begins with the direction that shrinks more.
     across_first = shape[0] * width >= shape[1] * height
     return _batched(
-        lambda part: _resample(part.astype(np.float32), rows, columns, across_first), images
+        lambda part: _resample(part.astype(np.float32), rows, columns, across_first=across_first),
+        images,
     )
 
 
@@ -420,6 +421,7 @@ def _resample(
     values: NDArray[np.float32],
     rows: NDArray[np.float32],
     columns: NDArray[np.float32],
+    *,
     across_first: bool = True,
 ) -> Image:
     across = columns.swapaxes(-1, -2)

@@ -1,0 +1,64 @@
+"""Every script in examples/ runs, in an empty folder, on small data."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from handwriting import images, models
+from handwriting.alphabet import DIGITS
+from handwriting.data import CharacterDataset
+from handwriting.datasets import digits, idx
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def run(name, folder, *arguments):
+    result = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_every_example_is_tested_here():
+    text = Path(__file__).read_text(encoding="utf-8")
+
+    assert all(f'"{example.name}"' in text for example in EXAMPLES.glob("*.py"))
+
+
+def test_train_mnist_leaves_a_model_and_a_picture(tmp_path):
+    for prefix, split in (("train", "train"), ("t10k", "test")):
+        dataset = digits.load(split)
+        idx.write(tmp_path / f"{prefix}-images-idx3-ubyte.gz", dataset.images)
+        labels = dataset.labels.astype(np.uint8)
+        idx.write(tmp_path / f"{prefix}-labels-idx1-ubyte.gz", labels)
+
+    output = run("train_mnist.py", tmp_path, tmp_path)
+
+    assert "mnist/test: " in output
+    assert models.card(tmp_path / "mnist.keras").alphabet == DIGITS
+    assert images.to_gray(tmp_path / "mnist-errors.png").size
+
+
+def test_own_dataset_and_read_pictures_go_together(tmp_path):
+    dataset = digits.load("test")
+    for label in range(2):
+        (tmp_path / "pictures" / str(label)).mkdir(parents=True)
+        for number, image in enumerate(dataset.images[dataset.labels == label][:30]):
+            path = tmp_path / "pictures" / str(label) / f"{number}.png"
+            images.write(path, 255 - np.pad(image, 9))
+
+    output = run("own_dataset.py", tmp_path, tmp_path / "pictures")
+    picture = tmp_path / "pictures" / "1" / "0.png"
+    answer = run("read_pictures.py", tmp_path, tmp_path / "my-model.keras", picture)
+
+    assert "mine: " in output
+    assert len(CharacterDataset.open(tmp_path / "my-dataset")) == 60
+    assert answer.startswith(f"{picture}: ")
+    assert "%" in answer
