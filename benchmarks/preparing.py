@@ -2,7 +2,7 @@
 
     python benchmarks/preparing.py MODEL.keras --mnist FOLDER --paper characters62.npz
 
-Prints the table of docs/preprocessing.md. MODEL is what ``handwriting train mnist --epochs 5`` left.
+Prints the table of docs/preprocessing.md. MODEL is left by ``handwriting train mnist --epochs 5``.
 """
 
 import argparse

@@ -25,6 +25,7 @@ def failures(text, name, variables):
     test = doctest.DocTestParser().get_doctest(text, variables, name, name, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(test, out=report.append, clear_globs=False)
+    variables.update(test.globs)
     return report
 
 

@@ -1,0 +1,53 @@
+"""Draw the pictures of the docs anew.
+
+    python docs/pictures/make.py
+
+All handwriting in them is from scikit-learn's digits.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import handwriting as hw
+from handwriting.preprocessing import clean, normalize, to_ink
+
+HERE = Path(__file__).parent
+
+
+def steps() -> Figure:
+    """A digit as a photograph would show it, and after each step of preprocessing."""
+    rng = np.random.default_rng(0)
+    ink = hw.preprocessing.resize(hw.datasets.digits.load("test").images[3], (90, 90))
+    page = np.pad(ink, ((30, 10), (60, 20))).astype(float)
+    photo = (185 - 0.45 * page + rng.normal(0, 4, page.shape)).clip(0, 255).astype(np.uint8)
+    gray = hw.images.to_gray(photo)
+    images = {
+        "to_gray": gray,
+        "to_ink": to_ink(gray),
+        "clean": clean(to_ink(gray)),
+        'normalize "mnist"': normalize(clean(to_ink(gray)), "mnist"),
+    }
+    figure = Figure(figsize=(10, 2.4), layout="constrained", dpi=110)
+    for number, (name, image) in enumerate(images.items(), 1):
+        axes = figure.add_subplot(1, len(images), number)
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(f"{name}, {image.shape[0]} x {image.shape[1]}", fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    return figure
+
+
+def main() -> None:
+    """Draw and save."""
+    steps().savefig(HERE / "steps.png")
+    with tempfile.TemporaryDirectory() as folder:
+        hw.demo.run(folder)
+        for name in ("strip.png", "training-curves.png", "confusion.png"):
+            (HERE / name).write_bytes((Path(folder) / name).read_bytes())
+
+
+if __name__ == "__main__":
+    main()
