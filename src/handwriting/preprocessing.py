@@ -526,7 +526,11 @@ def _scaling(length: int, goal: int) -> NDArray[np.float32]:
     weights = np.where(
         (pixels >= low) & (pixels < high), _bicubic((positions - middles) / width), 0
     )
-    matrix: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    # Whole multiples of 2**-15 times 8-bit levels add up exactly in float32, in whatever order the
+    # matrix product takes them: that is why a shifted input gives the same output to the bit.
+    # Rounding the running sum keeps the total at exactly 1.
+    running = np.rint((weights / weights.sum(axis=1, keepdims=True)).cumsum(axis=1) * 2**15)
+    matrix: NDArray[np.float32] = (np.diff(running, axis=1, prepend=0) / 2**15).astype(np.float32)
     return matrix
 
 
