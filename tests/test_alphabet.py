@@ -57,7 +57,13 @@ def test_encode_names_the_unknown_character():
 
 @pytest.mark.parametrize(
     ("characters", "message"),
-    [(["ab"], "single characters"), (["a", ""], "only at label 0"), ("aa", "'a' twice")],
+    [
+        (["ab"], "single characters"),
+        (["a", ""], "only at label 0"),
+        ("aa", "'a' twice"),
+        ("a\n", "control characters"),
+        ("\ud800", "control"),
+    ],
 )
 def test_what_is_no_alphabet_is_refused(characters, message):
     with pytest.raises(ValueError, match=message):

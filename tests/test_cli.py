@@ -82,10 +82,14 @@ def test_datasets_says_what_is_on_disk(home):
 
     for name in mnist.FILES:
         (home / "mnist" / name).touch()
+    truncated = run("datasets").output
+    for name, file in mnist.FILES.items():
+        os.truncate(home / "mnist" / name, file.size)
     after = run("datasets").output
 
     assert "mnist\t10 characters\t60,000 train, 10,000 test" in before
     assert "not fetched yet" in before
+    assert "not fetched yet" in truncated
     assert str(home / "mnist") in after
 
 
@@ -176,6 +180,23 @@ def test_a_bad_picture_does_not_stop_the_others(model, pictures, tmp_path):
     assert "gone.png: no such picture" in result.stderr
 
 
+def test_a_page_of_several_can_be_chosen(model, tmp_path):
+    pages = [PIL.Image.fromarray(255 - digits.load("test").images[i]) for i in range(2)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+
+    assert "choose one with page=0" in run("predict", model, tmp_path / "scan.tif").stderr
+    assert run("predict", model, tmp_path / "scan.tif", "--page", 1).exit_code == 0
+
+
+def test_a_report_that_cannot_be_written_is_shown_all_the_same(model, tmp_path):
+    (tmp_path / "file").touch()
+
+    result = run("evaluate", model, "digits", "--json", tmp_path / "file" / "report.json")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("digits/test: ")
+
+
 def test_blank_paper_has_no_ink(model, tmp_path):
     PIL.Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
 
@@ -197,12 +218,32 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["predict", "gone.keras", "a.png"], 1, "gone.keras: no such model"),
         (["predict", "gone.keras"], 2, "Missing argument"),
         (["nothing"], 2, "No such command"),
+        (["demo", "--seed", "-1"], 2, "-1 is not in the range"),
+        (["demo", "--out", "file/demo"], 1, "file"),
+        (["train", "digits", "--out", "file/a.keras"], 1, "file"),
+        (["train", "digits", "--csv", "file/a.csv"], 1, "file"),
+        (["train", "digits", "--tensorboard", "file/a"], 1, "file"),
+        (
+            ["evaluate", "gone.keras", "set", "--split", "train"],
+            2,
+            "are for published sets, got set",
+        ),
+        (["train", "set", "--path", "file"], 2, "are for published sets, got set"),
+        (["train", "empty"], 2, "there must be images to learn from"),
+        (["evaluate", "tall.keras", "empty"], 2, "there must be images to evaluate"),
+        (["predict", "tall.keras", "a.png", "--recipe", "mnist"], 2, "not those of mnist"),
     ],
 )
 def test_mistakes_end_in_one_line_and_never_a_traceback(
-    arguments, code, message, tmp_path, monkeypatch
+    arguments, code, message, tiny, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    tiny.save("set")
+    tiny.select([]).save("empty")
+    if "tall.keras" in arguments:
+        shape = (28, 28) if "empty" in arguments else (28, 24)
+        models.save(models.dense_small(DIGITS, shape), "tall.keras", alphabet=DIGITS)
 
     result = run(*arguments)
 

@@ -61,6 +61,29 @@ def test_labels_become_int64_whatever_they_were():
         )
 
 
+def test_other_facts_are_checked_too():
+    images = np.zeros((1, 2, 2), np.uint8)
+
+    with pytest.raises(ValueError, match="recipe must be one of mnist"):
+        CharacterDataset(images, [0], DIGITS, "a", "mine")
+    with pytest.raises(TypeError, match="alphabet must be an Alphabet, got str"):
+        CharacterDataset(images, [0], "0123456789")
+    with pytest.raises(TypeError, match="name must be a str"):
+        CharacterDataset(images, [0], DIGITS, None)
+    with pytest.raises(ValueError, match="images must have pixels"):
+        CharacterDataset(images[:, :0], [0], DIGITS)
+
+
+def test_labels_cannot_be_changed_behind_the_checks():
+    labels = np.array([1, 2])
+    dataset = CharacterDataset(np.zeros((2, 2, 2), np.uint8), labels, DIGITS)
+    labels[0] = 99
+
+    assert dataset.labels.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        dataset.labels[0] = 99
+
+
 def test_an_empty_dataset_is_a_dataset():
     empty = dataset_of([1, 2]).select([])
 
@@ -192,6 +215,30 @@ def test_damaged_files_are_told(name, tmp_path):
         CharacterDataset.open(tmp_path / "set")
 
 
+@pytest.mark.parametrize("shape", [(10**12,), (2**63, 1), (5, -4)])
+def test_a_claimed_shape_that_is_not_there_is_told(shape, tmp_path):
+    dataset_of([3]).save(tmp_path / "set")
+    for name in ("labels.npy", "images.npy"):
+        whole = (tmp_path / "set" / name).read_bytes()
+        with (tmp_path / "set" / name).open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+        with pytest.raises(CorruptFileError, match="set is damaged"):
+            CharacterDataset.open(tmp_path / "set")
+        (tmp_path / "set" / name).write_bytes(whole)
+
+
+def test_a_zip_or_a_folder_in_place_of_a_file_is_told(tmp_path):
+    dataset_of([3]).save(tmp_path / "set")
+    (tmp_path / "set" / "labels.npy").write_bytes(b"PK\3\4nothing")
+    with pytest.raises(CorruptFileError, match="set is damaged"):
+        CharacterDataset.open(tmp_path / "set")
+    (tmp_path / "set" / "dataset.json").unlink()
+    (tmp_path / "set" / "dataset.json").mkdir()
+    with pytest.raises(CorruptFileError, match="set is damaged"):
+        CharacterDataset.open(tmp_path / "set")
+
+
 def test_files_that_do_not_belong_together_are_told(tmp_path):
     dataset_of([3, 1]).save(tmp_path / "set")
     np.save(tmp_path / "set" / "labels.npy", np.array([3]))
@@ -200,12 +247,12 @@ def test_files_that_do_not_belong_together_are_told(tmp_path):
         CharacterDataset.open(tmp_path / "set")
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"format": "x"}', "null", '{"format": 3}'])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format": "x"}', "null", '{"format": 3}', "["])
 def test_another_json_is_no_dataset(text, tmp_path):
     dataset_of([3]).save(tmp_path / "set")
     (tmp_path / "set" / "dataset.json").write_text(text)
 
-    with pytest.raises(CorruptFileError, match="must say format"):
+    with pytest.raises(CorruptFileError, match="must say format|Expecting"):
         CharacterDataset.open(tmp_path / "set")
 
 

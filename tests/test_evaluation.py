@@ -6,6 +6,7 @@ import sklearn.metrics
 
 from handwriting.alphabet import ASCII, DIGITS, Alphabet
 from handwriting.data import CharacterDataset
+from handwriting.errors import HandwritingError
 from handwriting.evaluation import Report, evaluate, predict
 
 
@@ -78,6 +79,21 @@ def test_top_k_is_scikit_learns():
     for k in (0, 11):
         with pytest.raises(ValueError, match=r"k must lie in \[1, 10\]"):
             report.top(k)
+
+
+def test_equal_scores_count_as_argmax_counts_them():
+    labels = np.arange(10)
+    flat = Report("some", DIGITS, labels, np.full((10, 10), 0.1, np.float32))
+    sure = Report("some", DIGITS, labels, np.eye(10, dtype=np.float32)[np.full(10, 9)])
+
+    for report in (flat, sure):
+        assert [report.top(k) for k in (1, 2, 10)] == [0.1, 0.2, 1.0]
+        assert report.top(1) == report.accuracy
+
+
+def test_scores_that_are_no_numbers_are_an_error():
+    with pytest.raises(HandwritingError, match="NaN or infinite scores"):
+        predict(lambda images: np.full((len(images), 3), np.nan), np.zeros((2, 4, 4), np.uint8))
 
 
 def test_most_confused_lists_errors_by_frequency():

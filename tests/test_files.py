@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from handwriting.files import replacing
+from handwriting.files import check_writable, replacing
 
 
 def test_a_block_that_ends_well_leaves_the_new_file_alone_in_the_folder(tmp_path):
@@ -43,3 +43,42 @@ def test_missing_parents_are_made_and_the_suffix_kept(tmp_path):
 def test_a_block_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "note.txt"):
         pass
+
+
+def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+
+    with replacing(tmp_path / "link.txt") as temporary:
+        temporary.write_text("new")
+
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_device_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(FileExistsError, match="not a regular file"), replacing(tmp_path / "pipe"):
+        pass
+
+
+def test_a_private_file_stays_private(tmp_path):
+    (tmp_path / "note.txt").touch(mode=0o600)
+
+    with replacing(tmp_path / "note.txt") as temporary:
+        temporary.write_text("new")
+
+    assert (tmp_path / "note.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_check_writable_changes_nothing_and_finds_out(tmp_path):
+    (tmp_path / "note.txt").write_text("old")
+
+    check_writable(tmp_path / "note.txt")
+    check_writable(tmp_path / "new.txt")
+
+    assert os.listdir(tmp_path) == ["note.txt"]
+    assert (tmp_path / "note.txt").read_text() == "old"
+    with pytest.raises(OSError, match="Not a directory|File exists"):
+        check_writable(tmp_path / "note.txt" / "new.txt")

@@ -40,12 +40,15 @@ def test_every_format_reads_alike(file_format):
 
 
 @pytest.mark.parametrize(
-    "mode", ["L", "LA", "RGB", "RGBA", "RGBX", "P", "CMYK", "YCbCr", "HSV", "I", "I;16"]
+    "mode", ["L", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX", "P", "CMYK", "YCbCr", "HSV", "I;16"]
 )
 def test_every_mode_gives_the_same_gray(mode):
-    image = stroke("I").point(lambda level: level * 257) if mode[0] == "I" else stroke(mode)
     if mode == "I;16":
-        image = PIL.Image.fromarray((np.asarray(stroke()).astype(np.uint16)) * 257)
+        image = PIL.Image.fromarray(np.asarray(stroke()).astype(np.uint16) * 257)
+    elif mode in ("La", "RGBa"):
+        image = stroke(mode.upper()).convert(mode)
+    else:
+        image = stroke(mode)
 
     gray = images.to_gray(image)
 
@@ -84,11 +87,55 @@ def test_light_ink_on_transparent_paper_lies_on_black():
     assert gray[4, 4] == 250
 
 
-def test_a_light_page_with_a_transparent_rim_lies_on_white():
-    array = np.zeros((20, 20, 4), np.uint8)
-    array[2:18, 2:18] = 250
+def test_bold_light_ink_on_transparent_paper_lies_on_black():
+    array = np.zeros((28, 28, 4), np.uint8)
+    array[2:26, 2:26] = 255
 
-    assert images.to_gray(array).min() > 240
+    assert np.unique(images.to_gray(array)).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize(("level", "paper"), [(100, 255), (150, 0)])
+def test_a_stray_pixel_does_not_decide_what_the_paper_is(level, paper):
+    array = np.zeros((28, 28, 4), np.uint8)
+    array[9:12, 2:26] = [level, level, level, 255]
+    array[20, 20] = [0, 0, 0, 1]
+    array[10, 10] = [255 - level, 255 - level, 255 - level, 255]
+
+    assert images.to_gray(array)[0, 0] == paper
+
+
+@pytest.mark.parametrize(("page", "ink"), [(250, 10), (5, 240)])
+def test_a_page_with_a_transparent_rim_gets_a_rim_of_its_tone(page, ink):
+    array = np.zeros((40, 40, 4), np.uint8)
+    array[10:30, 10:30] = [page, page, page, 255]
+    array[15:17, 12:28, :3] = ink
+
+    gray = images.to_gray(array)
+
+    assert gray[0, 0] == (255 if page > 127 else 0)
+    assert gray[15, 15] == ink
+
+
+def test_32_bit_integers_are_refused():
+    with pytest.raises(ValueError, match="does not say what its white is"):
+        images.to_gray(stroke("I"))
+
+
+def test_a_cameras_mpo_is_its_first_image():
+    data = encoded(stroke(), "MPO", save_all=True, append_images=[PIL.Image.new("L", (4, 4))])
+
+    assert images.to_gray(data).shape == (12, 20)
+
+
+def test_unreadable_camera_data_does_not_spoil_the_pixels():
+    data = encoded(stroke(), "PNG", exif=b"Exif\0\0nothing")
+
+    np.testing.assert_array_equal(images.to_gray(data), np.asarray(stroke()))
+
+
+def test_a_page_that_is_no_number_is_a_type_error():
+    with pytest.raises(TypeError, match="page must be an int"):
+        images.to_gray(encoded(stroke(), "PNG"), page="1")
 
 
 def test_a_transparent_palette_color_is_paper():

@@ -204,7 +204,10 @@ def card_with(path, **facts):
         {"image_shape": [10**9, 10**9]},
         {"image_shape": [0, 28]},
         {"image_shape": [28]},
-        {"image_shape": "ab"},
+        {"image_shape": "28"},
+        {"image_shape": [28.0, 28.0]},
+        {"image_shape": [float("inf"), 28]},
+        {"alphabet": "0123456789"},
         {"image_shape": [1, 1]},
         {"alphabet": ["ab"]},
         {"alphabet": ["a"]},
@@ -262,14 +265,68 @@ def loop(file):
     file["layers/again"] = file["layers"]
 
 
+def doubling_chain(file):
+    """As many paths as two to the number of groups."""
+    previous = file.create_group("layers")
+    for number in range(40):
+        group = file.create_group(f"group{number}")
+        group["a"] = group["b"] = previous
+        previous = group
+
+
+def datatype(file):
+    file["layers"] = np.dtype("f4")
+
+
 @pytest.mark.parametrize(
-    "change", [bomb, soft_link, external_link, external_data, loop, lambda file: None]
+    "change",
+    [
+        bomb,
+        soft_link,
+        external_link,
+        external_data,
+        loop,
+        doubling_chain,
+        datatype,
+        lambda file: None,
+    ],
 )
 def test_forged_weights_are_refused(saved, change):
     rewritten(saved, contents={"model.weights.h5": weights_of(change)})
 
     with pytest.raises(CorruptFileError, match="weights in .* are not those of a lenet"):
         models.load(saved)
+
+
+def test_what_lies_beside_the_weights_is_never_read(saved):
+    expected = models.load(saved).predict_on_batch(IMAGES)
+    with zipfile.ZipFile(saved) as archive:
+        stream = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(stream, "a") as file:
+        doubling_chain(file.create_group("beside"))
+    rewritten(saved, contents={"model.weights.h5": stream.getvalue()})
+
+    np.testing.assert_array_equal(models.load(saved).predict_on_batch(IMAGES), expected)
+
+
+def test_weights_that_are_no_numbers_are_neither_saved_nor_loaded(saved, tmp_path):
+    model = models.lenet(DIGITS)
+    model.layers[-1].bias.assign(np.full(10, np.nan))
+
+    with pytest.raises(ValueError, match="finite weights"):
+        models.save(model, tmp_path / "b.keras", alphabet=DIGITS)
+    with zipfile.ZipFile(saved) as archive:
+        stream = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(stream, "a") as file:
+        file["layers/dense/vars/1"][0] = np.inf
+    rewritten(saved, contents={"model.weights.h5": stream.getvalue()})
+    with pytest.raises(CorruptFileError, match="not all finite"):
+        models.load(saved)
+
+
+def test_save_refuses_what_load_would_refuse(tmp_path):
+    with pytest.raises(ValueError, match=r"image_shape must be two integers in \[1, 128\]"):
+        models.save(models.dense_small(DIGITS, (129, 9)), tmp_path / "a.keras", alphabet=DIGITS)
 
 
 def test_weights_of_another_shape_are_refused(saved, tmp_path):

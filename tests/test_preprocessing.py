@@ -177,17 +177,27 @@ def test_wrong_arrays_are_refused_with_what_to_do():
         preprocessing.normalize(np.zeros((0, 0), np.uint8))
 
 
-@pytest.mark.parametrize("shape", [(20, 20), (7, 50), (40, 40), (100, 3), (1, 1)])
-def test_resize_is_pillows_bicubic(shape):
-    strokes = digits.load("all").images[:60]
-    expected = np.stack(
-        [
-            np.asarray(PIL.Image.fromarray(image).resize(shape[::-1], PIL.Image.Resampling.BICUBIC))
-            for image in strokes
-        ]
-    )
+def bicubic(image, height, width):
+    picture = PIL.Image.fromarray(image)
+    return np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
 
-    assert np.abs(preprocessing.resize(strokes, shape).astype(int) - expected).max() <= 1
+
+@pytest.mark.parametrize("shape", [(20, 20), (7, 50), (40, 40), (100, 3), (1, 1), (50, 7)])
+def test_resize_is_pillows_bicubic_across_and_then_down(shape):
+    strokes = digits.load("all").images[:60]
+    noise = np.random.default_rng(0).integers(0, 256, (9, 61, 33)).astype(np.uint8)
+
+    for images in (strokes, noise):
+        expected = np.stack([bicubic(bicubic(i, len(i), shape[1]), *shape) for i in images])
+        assert np.abs(preprocessing.resize(images, shape).astype(int) - expected).max() <= 1
+
+
+def test_resize_is_pillows_in_one_call_where_both_sides_shrink_alike():
+    page = np.random.default_rng(0).integers(0, 256, (300, 200)).astype(np.uint8)
+
+    assert (
+        np.abs(preprocessing.resize(page, (30, 20)).astype(int) - bicubic(page, 30, 20)).max() <= 1
+    )
 
 
 def test_resize_refuses_nothing():
@@ -280,6 +290,27 @@ def test_crop_is_the_ink_and_a_margin():
         preprocessing.crop(letter_f()[None])
     with pytest.raises(ValueError, match="margin must be at least 0"):
         preprocessing.crop(letter_f(), margin=-1)
+
+
+@pytest.mark.parametrize("level", [-1, 256])
+def test_pad_square_refuses_what_is_no_level(level):
+    with pytest.raises(ValueError, match=r"level must lie in \[0, 255\]"):
+        preprocessing.pad_square(letter_f(), level=level)
+
+
+def test_an_empty_batch_stays_one():
+    empty = np.zeros((0, 5, 7), np.uint8)
+
+    for function in (preprocessing.to_ink, preprocessing.clean, preprocessing.binarize):
+        assert function(empty).shape == empty.shape
+    assert preprocessing.otsu(empty).shape == (0,)
+
+
+def test_large_images_go_through_in_parts():
+    page = np.random.default_rng(0).integers(0, 256, (3, 1100, 1000)).astype(np.uint8)
+
+    for function in (preprocessing.to_ink, preprocessing.clean, preprocessing.binarize):
+        np.testing.assert_array_equal(function(page)[2], function(page[2]))
 
 
 def test_pad_square_keeps_the_image_in_the_middle():

@@ -118,6 +118,36 @@ def test_a_loss_that_is_no_number_is_an_error(tiny):
         training.fit(model, tiny, epochs=2, validation=None)
 
 
+def test_a_validation_loss_that_is_no_number_is_an_error(tiny):
+    with pytest.raises(HandwritingError, match="lower the learning rate, got 1e\\+30"):
+        training.fit(
+            models.dense_small(DIGITS, rng=0),
+            tiny,
+            epochs=1,
+            batch_size=64,
+            learning_rate=1e30,
+            rng=0,
+        )
+
+
+def test_validation_on_another_alphabet_is_refused(tiny):
+    backwards = tiny.relabel(type(DIGITS)("9876543210"))
+
+    with pytest.raises(ValueError, match="validation must have the alphabet of the training set"):
+        training.fit(models.dense_small(DIGITS), tiny, validation=backwards)
+
+
+@pytest.mark.parametrize("option", ["checkpoint", "csv", "tensorboard"])
+def test_outputs_that_cannot_be_written_are_found_out_first(option, tiny, tmp_path):
+    (tmp_path / "file").touch()
+    model = models.dense_small(DIGITS, rng=0)
+    before = model.get_weights()[0]
+
+    with pytest.raises(OSError, match="file"):
+        training.fit(model, tiny, **{option: tmp_path / "file" / "a.keras"})
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
 def test_a_checkpoint_is_the_best_model_so_far(tiny, tmp_path):
     worse = CharacterDataset(tiny.images, 1 - tiny.labels, DIGITS)
     model = models.dense_small(DIGITS, rng=0)

@@ -29,7 +29,8 @@ class Alphabet:
             at the front. A ``str`` is taken character by character.
 
     Raises:
-        ValueError: an entry is longer than one character or stands twice, or null is not first.
+        ValueError: an entry is longer than one character, a control character or half of a
+            surrogate pair, or stands twice, or null is not first.
 
     Example:
         >>> vowels = Alphabet("aeiou")
@@ -51,6 +52,8 @@ class Alphabet:
                     "an alphabet holds single characters, with the null class '' only at label 0, "
                     f"got {character!r} at label {label}"
                 )
+            if character and unicodedata.category(character) in ("Cc", "Cs"):
+                raise ValueError(f"control characters cannot be written, got {character!r}")
         if len(set(composed)) < len(composed):
             twice = next(c for i, c in enumerate(composed) if c in composed[:i])
             raise ValueError(f"each character may stand once in an alphabet, got {twice!r} twice")

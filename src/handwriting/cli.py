@@ -18,6 +18,7 @@ import click
 
 from handwriting import __version__
 from handwriting.errors import HandwritingError
+from handwriting.files import check_writable
 
 if TYPE_CHECKING:
     from handwriting.data import CharacterDataset
@@ -63,7 +64,7 @@ def _dataset_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the model, the report and the pictures.",
 )
-@click.option("--seed", default=0, show_default=True, help="Another seed, another run.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Another seed.")
 def demo(out: Path, seed: int) -> None:
     """Walk the whole road on the digits that scikit-learn carries."""
     _import_keras()
@@ -132,7 +133,8 @@ def train(
     out = out or Path(f"{model}-{Path(dataset).name}.keras")
     if out.suffix != ".keras":
         raise click.UsageError(f"--out must end in .keras, got {out}")
-    data = _load(dataset, "train", path)
+    check_writable(out)
+    data = _load(dataset, None, path, default_split="train")
 
     _import_keras()
     from handwriting import models, training
@@ -163,15 +165,18 @@ def train(
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @_dataset_options
-@click.option("--split", default="test", show_default=True)
+@click.option("--split", help="Of a published set.  [default: test]")
 @click.option(
     "--json", "report_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a report."
 )
 def evaluate(
-    model: Path, dataset: str, path: Path | None, split: str, report_path: Path | None
+    model: Path, dataset: str, path: Path | None, split: str | None, report_path: Path | None
 ) -> None:
-    """Tell how well MODEL, a file that train wrote, reads DATASET."""
-    data = _load(dataset, split, path)
+    """Tell how well MODEL, a file that train wrote, reads DATASET.
+
+    DATASET is a set's name, or a folder that CharacterDataset.save wrote.
+    """
+    data = _load(dataset, split, path, default_split="test")
 
     _import_keras()
     from handwriting import evaluation, models
@@ -182,10 +187,10 @@ def evaluate(
             f"{model} reads {card.alphabet!r} in images of {card.image_shape}, and {data!r} has "
             f"{data.alphabet!r} in images of {data.image_shape}"
         )
-    report = evaluation.evaluate(models.load(model), data)
+    report = _or_usage(evaluation.evaluate, models.load(model), data)
+    click.echo(str(report))
     if report_path:
         report.save(report_path)
-    click.echo(str(report))
 
 
 @main.command()
@@ -202,9 +207,16 @@ def evaluate(
     type=click.Choice(["auto", "dark", "light"]),
     help="Whether the ink is darker or lighter than the paper.",
 )
+@click.option("--page", type=click.IntRange(0), help="Of files with several pages, from 0.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def predict(
-    model: Path, pictures: tuple[str, ...], top: int, recipe: str | None, ink: Any, as_json: bool
+    model: Path,
+    pictures: tuple[str, ...],
+    top: int,
+    recipe: str | None,
+    ink: Any,
+    page: int | None,
+    as_json: bool,
 ) -> None:
     """Read the one character in each IMAGE with MODEL.
 
@@ -220,12 +232,13 @@ def predict(
     recipe = recipe or card.recipe
     if recipe is None:
         raise click.UsageError(f"{model} names no recipe; choose one with --recipe")
-    if preprocessing.RECIPES[recipe].size != card.image_shape[0]:
+    size = preprocessing.RECIPES[recipe].size
+    if card.image_shape != (size, size):
         raise click.UsageError(f"{model} eats images of {card.image_shape}, not those of {recipe}")
     prepared, names = [], []
     for picture in pictures:
         try:
-            gray = images.to_gray(picture)
+            gray = images.to_gray(picture, page=page)
         except (HandwritingError, OSError) as error:
             click.echo(f"Error: {error}", err=True)
             continue
@@ -264,13 +277,17 @@ def datasets() -> None:
         )
 
 
-def _load(dataset: str, split: str, path: Path | None) -> "CharacterDataset":
+def _load(
+    dataset: str, split: str | None, path: Path | None, *, default_split: str
+) -> "CharacterDataset":
     from handwriting import datasets as sets
     from handwriting.data import CharacterDataset
 
     if dataset in sets.NAMES:
-        return _or_usage(sets.load, dataset, split, path)
+        return _or_usage(sets.load, dataset, split or default_split, path)
     if Path(dataset).is_dir():
+        if split or path:
+            raise click.UsageError(f"--split and --path are for published sets, got {dataset}")
         return CharacterDataset.open(dataset)
     raise click.UsageError(
         f"DATASET must be one of {', '.join(sets.NAMES)}, or the folder of a saved dataset, got "

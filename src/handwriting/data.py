@@ -18,6 +18,7 @@ from handwriting.alphabet import Alphabet, Labels
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, replacing
 from handwriting.images import Image
+from handwriting.preprocessing import RECIPES
 
 __all__ = ["CharacterDataset"]
 
@@ -30,14 +31,15 @@ class CharacterDataset:
 
     Args:
         images: (n, h, w) uint8, ink 255 on paper 0, upright; an array or a memory map.
-        labels: (n,) integers, positions in ``alphabet``; kept as int64.
+        labels: (n,) integers, positions in ``alphabet``; copied, as read-only int64.
         alphabet: the characters that the labels stand for.
         name: what reports and plots call it.
         recipe: the name in :data:`handwriting.preprocessing.RECIPES` that brings a new picture to
             the form of these images, if there is one.
 
     Raises:
-        ValueError: shapes, dtypes or lengths do not fit, or a label is outside the alphabet.
+        ValueError: shapes, dtypes or lengths do not fit, a label is outside the alphabet, or the
+            recipe is unknown.
 
     Example:
         >>> from handwriting.alphabet import DIGITS
@@ -54,13 +56,23 @@ class CharacterDataset:
     recipe: str | None = None
 
     def __post_init__(self) -> None:
-        images, labels = self.images, np.asanyarray(self.labels)
+        images, labels = self.images, np.asarray(self.labels)
+        if not isinstance(self.alphabet, Alphabet):
+            raise TypeError(f"alphabet must be an Alphabet, got {type(self.alphabet).__name__}")
+        if not isinstance(self.name, str):
+            raise TypeError(f"name must be a str, got {self.name!r}")
+        if self.recipe is not None and self.recipe not in RECIPES:
+            raise ValueError(
+                f"recipe must be one of {', '.join(RECIPES)} or None, got {self.recipe!r}"
+            )
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 3:
             raise ValueError(
                 "images must be uint8 of shape (n, h, w), got "
                 f"{getattr(images, 'dtype', type(images).__name__)} of shape {np.shape(images)}; "
                 "one image gets a batch axis with image[None]"
             )
+        if 0 in images.shape[1:]:
+            raise ValueError(f"images must have pixels, got shape {images.shape}")
         if labels.size == 0:
             labels = labels.astype(np.int64)
         if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
@@ -73,7 +85,10 @@ class CharacterDataset:
                 f"labels must lie in [0, {len(self.alphabet)}), the positions in {self.alphabet!r},"
                 f" got {labels.min()} to {labels.max()}"
             )
-        object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
+        # A copy of their own, which nobody can change behind the checks.
+        labels = labels.astype(np.int64)
+        labels.flags.writeable = False
+        object.__setattr__(self, "labels", labels)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -128,7 +143,8 @@ class CharacterDataset:
 
         Returns:
             Two sorted int64 arrays, which together hold every position once. The second has
-            ``round(n * fraction)`` positions; a class with a single image stays in the first.
+            ``round(n * fraction)`` positions, or as many as it can without taking the last image of
+            a class from the first; a class with a single image stays in the first.
 
         Raises:
             ValueError: ``fraction`` is out of range, or leaves one part without images.
@@ -260,21 +276,26 @@ class CharacterDataset:
         folder = Path(path)
         try:
             facts = _read_facts(folder / "dataset.json")
-            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-            labels = np.load(folder / "labels.npy", allow_pickle=False)
+            images = np.lib.format.open_memmap(folder / "images.npy", "r")
+            labels = np.lib.format.open_memmap(folder / "labels.npy", "r")
             alphabet = Alphabet(facts["alphabet"])
             return cls(images, labels, alphabet, facts["name"], facts["recipe"])
         except FileNotFoundError as error:
             raise MissingDataError(
                 f"{error.filename} is missing; {folder} is not a dataset that save() wrote"
             ) from None
-        except (ValueError, TypeError, KeyError, EOFError) as error:
+        except _DAMAGE as error:
             raise CorruptFileError(
                 f"{folder} is damaged ({error}); make the dataset again"
             ) from error
 
 
 _FORMAT = "handwriting characters 1"
+# What json and numpy raise for files that others have written or damaged.
+_DAMAGE = (
+    *(ValueError, TypeError, KeyError, EOFError, OverflowError, RecursionError),
+    *(NotADirectoryError, IsADirectoryError),
+)
 
 
 def _read_facts(path: Path) -> dict[str, Any]:

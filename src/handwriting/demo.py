@@ -8,7 +8,7 @@ import numpy as np
 from handwriting import evaluation, models, plots, training
 from handwriting.datasets import digits
 from handwriting.evaluation import Report
-from handwriting.files import StrPath, replacing
+from handwriting.files import StrPath, check_writable, replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +34,8 @@ def run(
     Returns:
         The report on the held-out digits, the text read in a strip of them, and the files written.
     """
+    home = Path(folder)
+    check_writable(home / "lenet.keras")
     generator = np.random.default_rng(rng)
     train, test = digits.load("train"), digits.load("test")
     model = models.lenet(train.alphabet, train.image_shape, rng=generator)
@@ -53,7 +55,6 @@ def run(
     text = test.alphabet.decode(report.predicted[some])
     truth = test.alphabet.decode(test.labels[some])
 
-    home = Path(folder)
     models.save(model, home / "lenet.keras", alphabet=train.alphabet, recipe=train.recipe)
     report.save(home / "report.json")
     figures = {

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import CharacterDataset
+from handwriting.errors import HandwritingError
 from handwriting.files import StrPath, replacing
 from handwriting.images import Image
 
@@ -30,6 +31,7 @@ def predict(model: Any, images: Image, *, batch_size: int = 1024) -> NDArray[np.
 
     Raises:
         ValueError: there are no images, or ``batch_size`` is under 1.
+        HandwritingError: a score is NaN or infinite.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -41,7 +43,10 @@ def predict(model: Any, images: Image, *, batch_size: int = 1024) -> NDArray[np.
         np.asarray(function(np.ascontiguousarray(images[start : start + batch_size])), np.float32)
         for start in range(0, len(images), batch_size)
     ]
-    return np.concatenate(parts)
+    scores = np.concatenate(parts)
+    if not np.isfinite(scores).all():
+        raise HandwritingError("the model gives NaN or infinite scores: its training went wrong")
+    return scores
 
 
 def evaluate(model: Any, dataset: CharacterDataset, *, batch_size: int = 1024) -> "Report":
@@ -103,13 +108,15 @@ class Report:
     def top(self, k: int) -> float:
         """Share of images whose true character is among the ``k`` highest scores.
 
+        Among equal scores the smaller label counts as the higher one, as in :attr:`predicted`.
+
         Raises:
             ValueError: ``k`` is under 1 or over the number of characters.
         """
         if not 1 <= k <= len(self.alphabet):
             raise ValueError(f"k must lie in [1, {len(self.alphabet)}], got {k}")
-        true = self.scores[np.arange(len(self.labels)), self.labels]
-        return float(np.mean((self.scores > true[:, None]).sum(axis=1) < k))
+        order = np.argsort(-self.scores, axis=1, kind="stable")[:, :k]
+        return float(np.mean((order == self.labels[:, None]).any(axis=1)))
 
     @functools.cached_property
     def confusion(self) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["StrPath", "replacing"]
+__all__ = ["StrPath", "check_writable", "replacing"]
 
 StrPath = str | os.PathLike[str]
 
@@ -32,7 +32,7 @@ def replacing(path: StrPath) -> Iterator[Path]:
         A path in the same folder, which does not exist yet.
 
     Raises:
-        FileExistsError: ``path`` is a folder that exists.
+        FileExistsError: ``path`` is a folder, a device or anything else but a regular file.
 
     Example:
         >>> import tempfile
@@ -42,20 +42,40 @@ def replacing(path: StrPath) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()]
         ['note.txt']
     """
-    target = Path(path)
+    # A link stays a link, and what it points to is replaced.
+    target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise FileExistsError(f"{target} is a folder that exists; remove it or choose another path")
+        raise FileExistsError(f"{path} is a folder that exists; remove it or choose another path")
+    if target.exists() and not target.is_file():
+        raise FileExistsError(f"{path} is not a regular file; choose another path")
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{uuid.uuid4().hex}{target.suffix}"
+    temporary = target.parent / f".{uuid.uuid4().hex}{Path(path).suffix}"
     try:
         yield temporary
         _flush_to_disk(temporary)
+        if target.exists():
+            shutil.copymode(target, temporary)
         temporary.replace(target)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: StrPath) -> None:
+    """Find out now, and not after an hour of work, that a file cannot be written.
+
+    Raises:
+        OSError: the folder cannot be made or written to, or ``path`` is no regular file.
+    """
+    with contextlib.suppress(_NotKept), replacing(path) as temporary:
+        temporary.touch()
+        raise _NotKept
+
+
+class _NotKept(Exception):  # noqa: N818 - it is no error
+    """Leaves :func:`replacing` with the old file in place."""
 
 
 def _flush_to_disk(path: Path) -> None:

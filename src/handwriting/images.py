@@ -60,13 +60,15 @@ def to_gray(picture: Picture, *, page: int | None = None, max_pixels: int = MAX_
 
     Files and bytes may be PNG, JPEG, WebP, BMP, TIFF or GIF. The orientation tag of cameras is
     obeyed. Color becomes luminance (ITU-R BT.601, as Pillow has it). 16-bit levels are scaled, not
-    clipped. Transparent paper becomes white paper, or black paper where all the ink is light.
+    clipped. Ink of one tone on nothing is laid on paper of the other tone: dark ink on white, light
+    ink on black. A page with a transparent rim gets a rim of its own tone.
 
     Args:
         picture: a path, bytes, an open binary file, a Pillow image, or an array of shape (h, w) or
             (h, w, 1 | 3 | 4) that is bool, uint8, uint16 or float in [0, 1].
         page: which page of a file that has several (an animation, a multi-page TIFF), from 0.
-        max_pixels: refuse a file with more pixels than this, before decoding it.
+        max_pixels: refuse a file with more pixels than this, before decoding it. Pillow's own
+            ``PIL.Image.MAX_IMAGE_PIXELS`` stands besides: it warns there and refuses at twice it.
 
     Returns:
         (h, w) uint8, 0 black to 255 white, a new array.
@@ -86,6 +88,8 @@ def to_gray(picture: Picture, *, page: int | None = None, max_pixels: int = MAX_
     """
     import PIL.Image
 
+    if page is not None and not isinstance(page, int):
+        raise TypeError(f"page must be an int or None, got {page!r}")
     if isinstance(picture, PIL.Image.Image):
         return _from_pillow(picture)
     if isinstance(picture, str | os.PathLike):
@@ -149,7 +153,8 @@ def _from_stream(stream: BinaryIO, name: str, page: int | None, max_pixels: int)
             _check_size(image, name, max_pixels)
             _go_to_page(image, name, page)
             _check_size(image, name, max_pixels)
-            return _from_pillow(image)
+            image.load()
+            decoded = image.copy()
     except (CorruptFileError, MemoryError):
         raise
     except PIL.UnidentifiedImageError:
@@ -160,6 +165,10 @@ def _from_stream(stream: BinaryIO, name: str, page: int | None, max_pixels: int)
         raise CorruptFileError(f"{name} is too large: {error}") from None
     except Exception as error:  # a damaged file makes decoders raise nearly anything
         raise CorruptFileError(f"{name} is a damaged picture: {error}; get a new copy") from error
+    try:
+        return _from_pillow(decoded)
+    except ValueError as error:
+        raise CorruptFileError(f"{name}: {error}") from error
 
 
 def _check_size(image: "PIL.Image.Image", name: str, max_pixels: int) -> None:
@@ -172,8 +181,9 @@ def _check_size(image: "PIL.Image.Image", name: str, max_pixels: int) -> None:
 
 
 def _go_to_page(image: "PIL.Image.Image", name: str, page: int | None) -> None:
+    # A camera's MPO is a JPEG with its own preview or second eye behind it.
     pages = getattr(image, "n_frames", 1)
-    if page is None and pages > 1:
+    if page is None and pages > 1 and image.format != "MPO":
         raise CorruptFileError(
             f"{name} has {pages} pages; choose one with page=0 to page={pages - 1}"
         )
@@ -184,36 +194,35 @@ def _go_to_page(image: "PIL.Image.Image", name: str, page: int | None) -> None:
 
 
 def _from_pillow(image: "PIL.Image.Image") -> Image:
-    import PIL.ImageOps
-
     if 0 in image.size:
         raise ValueError(f"a picture must have pixels, got {image.width} x {image.height}")
-    upright = PIL.ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I") or upright.mode == "F":
-        return _from_array(_deep_levels(upright))
+    upright = _upright(image)
+    if upright.mode == "F" or upright.mode.startswith("I;16"):
+        return _from_array(np.asarray(upright))
+    if upright.mode == "I":
+        raise ValueError(
+            "a picture of 32-bit integers does not say what its white is; scale it to 8 or 16 bits"
+        )
     if upright.has_transparency_data:
-        return _on_paper(np.asarray(upright.convert("RGBA")))
+        # Pillow goes from La (premultiplied) to RGBA only by way of LA.
+        straight = upright.convert("LA") if upright.mode == "La" else upright
+        return _on_paper(straight.convert("RGBA"))
     return np.array(_luminance(upright))
+
+
+def _upright(image: "PIL.Image.Image") -> "PIL.Image.Image":
+    import PIL.ImageOps
+
+    try:
+        return PIL.ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - unreadable camera data is no reason to refuse good pixels
+        return image
 
 
 def _luminance(image: "PIL.Image.Image") -> "PIL.Image.Image":
     # Pillow goes to L from CMYK, LAB and HSV only by way of RGB.
     direct = image.mode in ("1", "L", "RGB", "P")
     return (image if direct else image.convert("RGB")).convert("L")
-
-
-def _deep_levels(image: "PIL.Image.Image") -> NDArray[Any]:
-    """Levels of a Pillow image of mode I;16, I or F as uint16 or float."""
-    levels = np.asarray(image)
-    if image.mode == "F":
-        return levels
-    # Mode I holds 32 bits, but the files behind it (PNG, TIFF) nearly always have 16.
-    if levels.min() < 0 or levels.max() > 65535:
-        raise ValueError(
-            f"integer levels must lie in [0, 65535], got {levels.min()} to {levels.max()}; "
-            "scale them to 8 or 16 bits"
-        )
-    return levels.astype(np.uint16)
 
 
 def _from_array(array: NDArray[Any]) -> Image:
@@ -233,7 +242,7 @@ def _from_array(array: NDArray[Any]) -> Image:
         return levels[:, :, 0]
     if levels.shape[2] == 3:
         return np.array(_luminance(PIL.Image.fromarray(levels)))
-    return _on_paper(levels)
+    return _on_paper(PIL.Image.fromarray(levels))
 
 
 def _to_uint8(array: NDArray[Any]) -> Image:
@@ -270,16 +279,22 @@ _CONVERSIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 
 
-def _on_paper(rgba: Image) -> Image:
-    """Lay a transparent picture (h, w, 4) on paper that its ink stands out from."""
+def _on_paper(picture: "PIL.Image.Image") -> Image:
+    """Lay a transparent RGBA picture on paper that its ink stands out from."""
     import PIL.Image
 
-    gray = np.asarray(PIL.Image.fromarray(rgba[:, :, :3]).convert("L"), np.float32)
-    alpha = rgba[:, :, 3].astype(np.float32) / 255
-    visible = gray[alpha > 0]
-    # Light strokes on nothing want black paper. A light page with a transparent rim covers most of
-    # the picture and wants white.
-    light_ink = visible.size > 0 and visible.min() >= 128 and alpha.mean() < 0.5
-    paper = 0 if light_ink else 255
-    result: Image = (gray * alpha + paper * (1 - alpha) + 0.5).astype(np.uint8)
-    return result
+    weights = np.zeros(256)
+    gray, alpha = np.asarray(picture.convert("RGB").convert("L")), np.asarray(picture)[:, :, 3]
+    for top in range(0, len(gray), 256):  # in strips: bincount wants eight bytes a pixel
+        rows = slice(top, top + 256)
+        weights += np.bincount(gray[rows].ravel(), alpha[rows].ravel(), 256)
+    total = max(weights.sum(), 1)
+    levels = np.arange(256)
+    middle = (levels * weights).sum() / total
+    # Visible pixels of one tone are ink on nothing and want paper of the other tone. Where they
+    # have two tones, they are a page with ink on it, and the nothing around it becomes its paper.
+    two_tones = weights[np.abs(levels - middle) > 64].sum() / total > 0.001
+    light = middle >= 128
+    paper = 255 if light == two_tones else 0
+    below = PIL.Image.new("RGBA", picture.size, (paper, paper, paper, 255))
+    return np.array(PIL.Image.alpha_composite(below, picture).convert("RGB").convert("L"))

@@ -20,7 +20,7 @@ from handwriting import models
 from handwriting.alphabet import Labels
 from handwriting.data import CharacterDataset
 from handwriting.errors import HandwritingError
-from handwriting.files import StrPath, replacing
+from handwriting.files import StrPath, check_writable, replacing
 from handwriting.images import Image
 
 __all__ = ["Augmentation", "Batches", "History", "augment", "fit"]
@@ -96,6 +96,7 @@ def fit(
         ValueError: the model does not fit the dataset, an argument is out of range, or a set is
             empty.
         HandwritingError: the loss became NaN or infinite.
+        OSError: a file that was asked for cannot be written; found out before the first epoch.
 
     Example:
         >>> import handwriting as hw
@@ -111,6 +112,7 @@ def fit(
     if schedule not in get_args(Schedule):
         raise ValueError(f"schedule must be one of {get_args(Schedule)}, got {schedule!r}")
     _check_fits(model, train)
+    _check_outputs(checkpoint, csv, tensorboard)
     seed = int(np.random.default_rng(rng).integers(2**31))
     indices, held_back = _hold_back(model, train, validation, seed)
     batches = Batches(train, indices, batch_size=batch_size, seed=seed, augmentation=augmentation)
@@ -120,7 +122,7 @@ def fit(
     loss = "sparse_categorical_crossentropy"
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
     reseed = _Reseed(seed)
-    callbacks = [reseed, keras.callbacks.TerminateOnNaN()]
+    callbacks = [reseed, _StopOnNaN()]
     if held_back is not None:
         callbacks += _watchers(patience, schedule)
     if checkpoint is not None:
@@ -142,10 +144,11 @@ def fit(
     )
     history = {name: [float(x) for x in values] for name, values in result.history.items()}
     history["learning_rate"] = reseed.rates
-    if not all(math.isfinite(loss) for loss in history["loss"]):
+    losses = [*history["loss"], *history.get("val_loss", [])]
+    if not all(math.isfinite(loss) for loss in losses):
         raise HandwritingError(
-            f"the loss became {history['loss'][-1]} in epoch {len(history['loss'])}; "
-            "lower the learning rate"
+            f"the loss was no longer a number in epoch {len(history['loss'])}; lower the learning "
+            f"rate, got {learning_rate:g}"
         )
     return history
 
@@ -265,6 +268,11 @@ def _hold_back(
         return None, None
     if isinstance(validation, CharacterDataset):
         _check_fits(model, validation)
+        if validation.alphabet != train.alphabet:
+            raise ValueError(
+                "validation must have the alphabet of the training set, got "
+                f"{validation.alphabet!r} and {train.alphabet!r}; use relabel"
+            )
         return None, Batches(validation, batch_size=1024)
     rest, part = train.split_indices(validation, rng=seed)
     return rest, Batches(train, part, batch_size=1024)
@@ -282,6 +290,16 @@ def _check_arguments(**numbers: int) -> None:
     for name, number in numbers.items():
         if number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
+
+
+def _check_outputs(
+    checkpoint: StrPath | None, csv: StrPath | None, tensorboard: StrPath | None
+) -> None:
+    for path in (checkpoint, csv):
+        if path is not None:
+            check_writable(path)
+    if tensorboard is not None:
+        Path(tensorboard).mkdir(parents=True, exist_ok=True)
 
 
 def _check_fits(model: keras.Model, dataset: CharacterDataset) -> None:
@@ -311,6 +329,14 @@ class _Reseed(keras.callbacks.Callback):
                 rng = np.random.default_rng((self._seed, epoch, number))
                 state = rng.integers(2**31, size=2).astype(generator.state.dtype)
                 generator.state.assign(state)
+
+
+class _StopOnNaN(keras.callbacks.Callback):
+    """Ends training at once; Keras's own callback prints to standard output."""
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0)):
+            self.model.stop_training = True
 
 
 class _Checkpoint(keras.callbacks.Callback):

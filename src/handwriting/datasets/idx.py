@@ -64,7 +64,12 @@ def read(path: StrPath) -> NDArray[Any]:
         header = read_header(stream, str(path))
         # Grown block by block: a forged header cannot make it allocate more than the file holds.
         data = b"".join([header.encoded, *blocks(stream, header, str(path))])
-    array: NDArray[Any] = idx2numpy.convert_from_string(data)
+    try:
+        array: NDArray[Any] = idx2numpy.convert_from_string(data)
+    except (idx2numpy.FormatError, ValueError) as error:
+        raise CorruptFileError(
+            f"{path} claims the shape {header.shape}, which no array can have"
+        ) from error
     return array.astype(header.dtype.newbyteorder("="))
 
 
@@ -78,7 +83,7 @@ def write(path: StrPath, array: NDArray[Any]) -> None:
     Raises:
         ValueError: another dtype.
     """
-    dtype = array.dtype.newbyteorder(">")
+    dtype = np.dtype(array.dtype.newbyteorder(">"))
     if dtype.str not in _CODES or array.ndim == 0:
         raise ValueError(
             "array must be uint8, int8, int16, int32, float32 or float64 with at least one axis, "
@@ -117,7 +122,7 @@ def read_header(stream: BinaryIO, name: str) -> Header:
         CorruptFileError: not an IDX header.
     """
     magic = _read(stream, 4, name)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 1 <= magic[3] <= 32:
         raise CorruptFileError(
             f"{name} is not an IDX file: it must begin with 0, 0, a type code and the number of "
             f"axes, got {magic.hex(' ') or 'nothing'}; get a new copy"

@@ -92,14 +92,14 @@ def load(split: str = "train", path: StrPath | None = None) -> CharacterDataset:
         raise ValueError(f"split must be 'train' or 'test', got {split!r}")
     images, labels = (_file(f"{_PREFIXES[split]}-{kind}-ubyte", path) for kind in _KINDS)
     folder = store.home() / "mnist" / f"{split}-{store.key([images, labels])}"
-    store.prepared(folder, lambda made: _prepare(images, labels, split, made))
-    return CharacterDataset.open(folder)
+    return store.prepared(folder, lambda made: _prepare(images, labels, split, made))
 
 
 def on_disk() -> Path | None:
     """The folder of the fetched files, or None if they have not been fetched."""
     folder = store.home() / "mnist"
-    return folder if all((folder / name).is_file() for name in FILES) else None
+    sizes = {file.name: file.stat().st_size for file in folder.glob("*.gz")}
+    return folder if all(sizes.get(name) == file.size for name, file in FILES.items()) else None
 
 
 _KINDS = ("images-idx3", "labels-idx1")
@@ -123,10 +123,15 @@ def _prepare(images: Path, labels: Path, split: str, folder: Path) -> None:
     characters = idx.read(labels)
     with idx.open_stream(images) as stream:
         header = idx.read_header(stream, str(images))
-        if header.dtype != np.uint8 or len(header.shape) != 3 or characters.ndim != 1:
+        if header.dtype != np.uint8 or header.shape[1:] != (28, 28):
             raise CorruptFileError(
-                f"{images} must hold uint8 images and {labels} labels, got {header.dtype} of shape "
-                f"{header.shape} and {characters.dtype} of shape {characters.shape}"
+                f"{images} must hold uint8 images of 28 x 28, got {header.dtype} of shape "
+                f"{header.shape}"
+            )
+        if characters.dtype != np.uint8 or characters.ndim != 1 or (characters > 9).any():
+            raise CorruptFileError(
+                f"{labels} must hold uint8 labels from 0 to 9, got {characters.dtype} of shape "
+                f"{characters.shape} up to {characters.max(initial=0)}"
             )
         if header.shape[0] != len(characters):
             raise CorruptFileError(

@@ -7,10 +7,12 @@ names, else the user's cache folder.
 import dataclasses
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from handwriting.errors import MissingDataError
+from handwriting.data import CharacterDataset
+from handwriting.errors import HandwritingError, MissingDataError
 
 __all__ = ["RemoteFile", "fetch", "home", "key", "prepared"]
 
@@ -33,13 +35,20 @@ class RemoteFile:
 
 
 def home() -> Path:
-    """The folder of all fetched and prepared files; it may not exist yet."""
-    named = os.environ.get("HANDWRITING_HOME")
-    if named:
-        return Path(named).expanduser()
+    """The folder of all fetched and prepared files; it may not exist yet.
+
+    Raises:
+        MissingDataError: this user has no home folder; the message names the variable to set.
+    """
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("handwriting"))
+    named = os.environ.get("HANDWRITING_HOME")
+    try:
+        return Path(named or platformdirs.user_cache_dir("handwriting")).expanduser()
+    except RuntimeError as error:  # a user without a home folder
+        raise MissingDataError(
+            f"there is no folder for data ({error}); set HANDWRITING_HOME to one"
+        ) from error
 
 
 def fetch(file: RemoteFile, folder: Path) -> Path:
@@ -81,21 +90,24 @@ def key(files: Sequence[Path], *settings: object) -> str:
     return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def prepared(folder: Path, make: Callable[[Path], None]) -> Path:
-    """``folder``, made by ``make`` if it is not there.
+def prepared(folder: Path, make: Callable[[Path], None]) -> CharacterDataset:
+    """The dataset saved in ``folder``, made if it is not there and made anew if it is damaged.
 
     Of several processes that make it at once, the first to finish wins, and the others take its
     folder.
 
     Args:
         folder: where the prepared files shall be.
-        make: makes the folder it is given, as a whole or not at all.
+        make: saves the dataset to the folder it is given, as a whole or not at all.
 
     Raises:
         MissingDataError: the folder cannot be written; the message names the variable to set.
     """
     if folder.is_dir():
-        return folder
+        try:
+            return CharacterDataset.open(folder)
+        except HandwritingError:
+            shutil.rmtree(folder, ignore_errors=True)
     try:
         make(folder)
     except OSError as error:
@@ -105,4 +117,4 @@ def prepared(folder: Path, make: Callable[[Path], None]) -> Path:
             raise MissingDataError(
                 f"{folder} cannot be written ({error}); set HANDWRITING_HOME to a folder that can"
             ) from error
-    return folder
+    return CharacterDataset.open(folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from handwriting.alphabet import Alphabet
 from handwriting.errors import CorruptFileError, MissingDataError
@@ -26,8 +27,8 @@ __all__ = ["Card", "card", "load", "save"]
 _CARD = "handwriting.json"
 _WEIGHTS = "model.weights.h5"
 _FORMAT = "handwriting model 1"
-# No model of this package comes near; it bounds what a forged card can make load() allocate.
-_MAX_SIDE = 256
+# They bound what a forged card can make load() allocate: about 70 MB of weights.
+_MAX_SIDE = 128
 _MAX_CHARACTERS = 10_000
 _MAX_CARD_BYTES = 1_000_000
 
@@ -64,8 +65,8 @@ def save(
         recipe: the name of the recipe that its training images were made with.
 
     Raises:
-        ValueError: the model is not of this package, or ``path``, ``alphabet`` or ``recipe`` do
-            not fit.
+        ValueError: the model is not of this package, has weights that are not finite or images
+            over 128 pixels, or ``path``, ``alphabet`` or ``recipe`` do not fit.
     """
     if Path(path).suffix != ".keras":
         raise ValueError(f"path must end in .keras, got {str(path)!r}")
@@ -77,6 +78,7 @@ def save(
             f"{model.name!r}; save networks of your own with model.save()"
         )
     facts = Card(model.name, alphabet, (model.input_shape[1], model.input_shape[2]), recipe)
+    _from_json(_to_json(facts).encode())  # what cannot be read back is not written
     # A twin takes the weights without the optimizer, whose state would triple the file.
     twin = build(facts.model, alphabet, facts.image_shape)
     if [v.shape for v in twin.weights] != [v.shape for v in model.weights]:
@@ -86,6 +88,8 @@ def save(
             f"{model.count_params():,} parameters instead of {twin.count_params():,}"
         )
     twin.set_weights(model.get_weights())
+    if not _is_finite(twin):
+        raise ValueError("model must have finite weights, got NaN or infinity; train it anew")
     with replacing(path) as temporary:
         twin.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -101,7 +105,7 @@ def card(path: StrPath) -> Card:
     """
     try:
         return _from_json(_member(path, _CARD, _MAX_CARD_BYTES))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         if isinstance(error, CorruptFileError):
             raise
         raise CorruptFileError(
@@ -130,19 +134,30 @@ def load(path: StrPath) -> keras.Model:
         model = build(facts.model, facts.alphabet, facts.image_shape)
     except ValueError as error:
         raise CorruptFileError(f"{path} describes no model: {error}") from None
+    weights = _member(path, _WEIGHTS, 8 * model.count_params() + 1_000_000)
+    misfit = CorruptFileError(
+        f"the weights in {path} are not those of a {facts.model} for {len(facts.alphabet)} "
+        f"characters and images of {facts.image_shape}; get a new copy, or save the model again"
+    )
+    if len(weights) < model.count_params():
+        raise misfit
     with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "own.weights.h5"
+        own, foreign = Path(folder) / "own.weights.h5", Path(folder) / "foreign.weights.h5"
         model.save_weights(own)
-        foreign = Path(folder) / "foreign.weights.h5"
-        foreign.write_bytes(_member(path, _WEIGHTS, 2 * own.stat().st_size + 100_000))
-        if _layout(foreign) != _layout(own):
-            raise CorruptFileError(
-                f"the weights in {path} are not those of a {facts.model} for "
-                f"{len(facts.alphabet)} characters and images of {facts.image_shape}; get a new "
-                "copy, or save the model again"
-            )
-        model.load_weights(foreign)
+        foreign.write_bytes(weights)
+        if not _has_layout_of(foreign, own):
+            raise misfit
+        try:
+            model.load_weights(foreign)
+        except (OSError, ValueError, KeyError) as error:
+            raise misfit from error
+    if not _is_finite(model):
+        raise CorruptFileError(f"the weights in {path} are not all finite; get a new copy")
     return model
+
+
+def _is_finite(model: keras.Model) -> bool:
+    return all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 def _member(path: StrPath, name: str, limit: int) -> bytes:
@@ -159,38 +174,43 @@ def _member(path: StrPath, name: str, limit: int) -> bytes:
             f"{path} has no {name}: it was not written by handwriting.models.save; if you trust "
             "its origin, keras.models.load_model opens it"
         ) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except PermissionError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
         raise CorruptFileError(f"{path} is not a whole model file ({error})") from error
     if len(data) > limit:
         raise CorruptFileError(f"{name} in {path} is over the {limit:,} bytes that it may have")
     return data
 
 
-def _layout(path: Path) -> dict[str, tuple[tuple[int, ...], str]] | None:
-    """Path, shape and dtype of every array in a weights file; None if it holds anything else."""
+def _has_layout_of(foreign: Path, own: Path) -> bool:
+    """Whether a weights file has every group and array of another, with its shape and type.
+
+    Only what the own file has is looked at, and what lies beside it is never read: a foreign file
+    may hold anything. Links, external and virtual storage would read other files of this machine.
+    """
     import h5py
 
-    found: dict[str, tuple[tuple[int, ...], str]] = {}
-
-    def walk(group: Any) -> bool:
-        for name in group:
-            # Links and external or virtual storage would read other files of this machine.
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                return False
-            item = group[name]
-            if isinstance(item, h5py.Dataset):
-                if item.external or item.is_virtual:
-                    return False
-                found[item.name] = (item.shape, item.dtype.str)
-            elif len(item.name) > 200 or not walk(item):
-                return False
-        return True
-
+    wanted: dict[str, Any] = {}
+    with h5py.File(own, "r") as file:
+        file.visititems(lambda name, item: wanted.update({name: _kind(item)}))
     try:
-        with h5py.File(path, "r") as file:
-            return found if walk(file) else None
-    except (OSError, RuntimeError, KeyError, ValueError):
-        return None
+        with h5py.File(foreign, "r") as file:
+            return all(
+                isinstance(file.get(name, getlink=True), h5py.HardLink)
+                and _kind(file[name]) == kind
+                for name, kind in wanted.items()
+            )
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
+        return False
+
+
+def _kind(item: Any) -> Any:
+    import h5py
+
+    if isinstance(item, h5py.Dataset) and not item.external and not item.is_virtual:
+        return item.shape, item.dtype.str
+    return "group" if isinstance(item, h5py.Group) else None
 
 
 def _to_json(facts: Card) -> str:
@@ -210,11 +230,11 @@ def _from_json(data: bytes) -> Card:
         raise ValueError(f"format must be {_FORMAT!r}, got {value['format']!r}")
     if value["model"] not in NAMES:
         raise ValueError(f"model must be one of {', '.join(NAMES)}, got {value['model']!r}")
-    height, width = (int(side) for side in value["image_shape"])
-    if not (0 < height <= _MAX_SIDE and 0 < width <= _MAX_SIDE):
-        raise ValueError(f"image_shape must lie in [1, {_MAX_SIDE}], got {height} x {width}")
-    if len(value["alphabet"]) > _MAX_CHARACTERS:
-        raise ValueError(f"alphabet must have at most {_MAX_CHARACTERS} characters")
+    height, width = value["image_shape"]
+    if not all(type(side) is int and 0 < side <= _MAX_SIDE for side in (height, width)):
+        raise ValueError(f"image_shape must be two integers in [1, {_MAX_SIDE}]")
+    if not isinstance(value["alphabet"], list) or len(value["alphabet"]) > _MAX_CHARACTERS:
+        raise ValueError(f"alphabet must be a list of at most {_MAX_CHARACTERS} characters")
     recipe = value["recipe"]
     if recipe is not None and recipe not in RECIPES:
         raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or null, got {recipe!r}")
