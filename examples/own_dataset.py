@@ -19,7 +19,11 @@ alphabet = hw.alphabet.Alphabet(folder.name for folder in folders)
 images, characters = [], []
 for folder in folders:
     for picture in sorted(folder.iterdir()):
-        ink = hw.preprocessing.to_ink(hw.images.to_gray(picture))
+        try:
+            ink = hw.preprocessing.to_ink(hw.images.to_gray(picture))
+        except hw.errors.CorruptFileError as error:
+            print(f"left out: {error}")
+            continue
         images.append(hw.preprocessing.normalize(hw.preprocessing.clean(ink), "mnist"))
         characters.append(folder.name)
 

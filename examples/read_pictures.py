@@ -2,7 +2,8 @@
 
     python examples/read_pictures.py MODEL.keras PICTURE...
 
-Any picture will do: a scan, a photograph, a drawing; ink of either polarity.
+A picture holds one character, in even light: a scan, a photograph, a drawing; ink of either
+polarity.
 """
 
 import sys
@@ -20,7 +21,11 @@ for picture in pictures:
     clean = hw.preprocessing.clean(ink)
     images.append(hw.preprocessing.normalize(clean, card.recipe or "mnist"))
 
-for picture, scores in zip(pictures, hw.evaluation.predict(model, np.stack(images)), strict=True):
+read = hw.evaluation.predict(model, np.stack(images))
+for picture, image, scores in zip(pictures, images, read, strict=True):
+    if not image.any():
+        print(f"{picture}: no ink")
+        continue
     best = np.argsort(-scores)[:3]
     guesses = [f"{card.alphabet.characters[label]} {scores[label]:.0%}" for label in best]
     print(f"{picture}: {', '.join(guesses)}")

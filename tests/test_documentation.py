@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import handwriting
+from handwriting import images
+from handwriting.datasets import digits
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ["handwriting"] + [
@@ -44,6 +46,7 @@ def test_examples_in_docstrings_run(name):
 def test_examples_in_pages_run(page, tmp_path, monkeypatch):
     """Blocks with a prompt are checked line by line, the others must run; a page is one session."""
     monkeypatch.chdir(tmp_path)
+    images.write(tmp_path / "picture.png", 255 - digits.load("test").images[0])  # the user's own
     variables = {"__name__": "__main__"}
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if ">>>" in block:
@@ -55,6 +58,11 @@ def test_examples_in_pages_run(page, tmp_path, monkeypatch):
 
 def test_a_wrong_example_is_found():
     assert failures(">>> 1 + 1\n3\n", "wrong", {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_waits_to_be_filled_in(page):
+    assert not re.findall(r"\b(?:[A-Z]{4,}TABLE|[A-Z]{4,}LINE|TODO|FIXME|TBD)\b", page.read_text())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

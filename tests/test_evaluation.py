@@ -41,6 +41,15 @@ def test_nothing_cannot_be_predicted_or_evaluated():
         predict(lambda images: images, empty.images, batch_size=0)
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [(np.zeros((2, 4, 4)), "must be uint8"), (np.zeros((4, 4), np.uint8), r"image\[None\]")],
+)
+def test_predict_refuses_what_no_model_was_trained_on(images, message):
+    with pytest.raises(ValueError, match=message):
+        predict(lambda batch: batch, images)
+
+
 def test_a_model_with_other_outputs_is_refused():
     dataset = CharacterDataset(np.zeros((3, 2, 2), np.uint8), [0, 1, 2], DIGITS)
 
@@ -110,10 +119,10 @@ def test_it_prints_and_shows_itself_without_breaking_on_markup():
 
     assert "75.00% of 4 images right (3)" in str(report)
     assert "null" in str(report)
-    assert "& as > 1" in str(report)
+    assert "& as >: 1" in str(report)
     html = report._repr_html_()
     assert "<td>&lt;</td>" in html
-    assert "&amp; as &gt; 1" in html
+    assert "&amp; as &gt;: 1" in html
     assert repr(report).startswith("Report('some': 75.00%")
 
 

@@ -80,9 +80,13 @@ def demo(out: Path, seed: int) -> None:
 
 @main.command()
 @_dataset_options
-@click.option("--model", default="lenet", show_default=True, type=click.Choice(_MODELS))
-@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--model", default="lenet", show_default=True, type=click.Choice(_MODELS), help="Network."
+)
+@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option(
+    "--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Images a step."
+)
 @click.option(
     "--learning-rate",
     default=2e-3,
@@ -94,7 +98,7 @@ def demo(out: Path, seed: int) -> None:
     default="cosine",
     show_default=True,
     type=click.Choice(["cosine", "plateau", "constant"]),
-    help="What becomes of the learning rate.",
+    help="How the learning rate changes over the epochs.",
 )
 @click.option(
     "--validation",
@@ -103,11 +107,21 @@ def demo(out: Path, seed: int) -> None:
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of the images held back to choose the best epoch by.",
 )
-@click.option("--patience", default=5, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--patience",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Epochs without a lower validation loss before training stops.",
+)
 @click.option("--augment", is_flag=True, help="Shift, rotate, scale and shear the images a little.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--csv", type=click.Path(dir_okay=False, path_type=Path), help="Figures by epoch.")
-@click.option("--tensorboard", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--tensorboard",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for TensorBoard's logs.",
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -158,14 +172,14 @@ def train(
     )
     models.save(network, out, alphabet=data.alphabet, recipe=data.recipe)
     best = max(history["val_accuracy"])
-    click.echo(f"{len(history['loss'])} epochs, {best:.2%} of the held-back images right at best.")
+    click.echo(f"Best of {len(history['loss'])} epochs: {best:.2%} of the held-back images right.")
     click.echo(str(out))
 
 
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @_dataset_options
-@click.option("--split", help="Of a published set.  [default: test]")
+@click.option("--split", help="Which split of a published set.  [default: test]")
 @click.option(
     "--json", "report_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a report."
 )

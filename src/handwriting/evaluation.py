@@ -13,7 +13,7 @@ from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import CharacterDataset
 from handwriting.errors import HandwritingError
 from handwriting.files import StrPath, replacing
-from handwriting.images import Image
+from handwriting.images import Image, check
 
 __all__ = ["Report", "evaluate", "predict"]
 
@@ -30,11 +30,17 @@ def predict(model: Any, images: Image, *, batch_size: int = 1024) -> NDArray[np.
         (n, classes) float32.
 
     Raises:
-        ValueError: there are no images, or ``batch_size`` is under 1.
+        ValueError: there are no images, they are not uint8 of shape (n, h, w), or ``batch_size``
+            is under 1.
         HandwritingError: a score is NaN or infinite.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if check(images).ndim != 3:
+        raise ValueError(
+            f"images must be of shape (n, h, w), got {images.shape}; one image gets a batch axis "
+            "with image[None]"
+        )
     if not len(images):
         raise ValueError("there must be images to predict, got none")
     # Not model.predict: it costs tens of milliseconds before it looks at the first image.
@@ -194,17 +200,17 @@ class Report:
         lines = [
             f"{self.name}: {self._summary()}",
             "",
-            "character  images  precision  recall    f1",
+            "character  images  precision  recall      f1",
         ]
         lines += [
             f"{row['character'] or 'null':>9}{row['images']:8}{row['precision']:11.4f}"
-            f"{row['recall']:8.4f}{row['f1']:6.3f}"
+            f"{row['recall']:8.4f}{row['f1']:8.4f}"
             for row in self.per_class()
         ]
         confused = self.most_confused()
         if confused:
             pairs = ", ".join(
-                f"{true or 'null'} as {read or 'null'} {n}" for true, read, n in confused
+                f"{true or 'null'} as {read or 'null'}: {n}" for true, read, n in confused
             )
             lines += ["", f"most confused: {pairs}"]
         return "\n".join(lines)
@@ -218,7 +224,7 @@ class Report:
             for row in self.per_class()
         )
         pairs = ", ".join(
-            f"{html.escape(true or 'null')} as {html.escape(read or 'null')} {n}"
+            f"{html.escape(true or 'null')} as {html.escape(read or 'null')}: {n}"
             for true, read, n in self.most_confused()
         )
         return (

@@ -60,8 +60,8 @@ def to_gray(picture: Picture, *, page: int | None = None, max_pixels: int = MAX_
 
     Files and bytes may be PNG, JPEG, WebP, BMP, TIFF or GIF. The orientation tag of cameras is
     obeyed. Color becomes luminance (ITU-R BT.601, as Pillow has it). 16-bit levels are scaled, not
-    clipped. Ink of one tone on nothing is laid on paper of the other tone: dark ink on white, light
-    ink on black. A page with a transparent rim gets a rim of its own tone.
+    clipped. On transparent paper, dark ink is laid on white and light ink on black; a page of paper
+    with ink on it and transparent surroundings gets surroundings like its paper.
 
     Args:
         picture: a path, bytes, an open binary file, a Pillow image, or an array of shape (h, w) or

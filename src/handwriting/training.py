@@ -6,6 +6,7 @@ images, augmentation, dropout) depends only on the seed, the epoch and the batch
 """
 
 import dataclasses
+import importlib.util
 import math
 import sys
 from collections.abc import Mapping
@@ -95,7 +96,7 @@ def fit(
     Raises:
         ValueError: the model does not fit the dataset, an argument is out of range, or a set is
             empty.
-        HandwritingError: the loss became NaN or infinite.
+        HandwritingError: the loss became NaN or infinite, or tensorboard is not installed.
         OSError: a file that was asked for cannot be written; found out before the first epoch.
 
     Example:
@@ -299,6 +300,10 @@ def _check_outputs(
         if path is not None:
             check_writable(path)
     if tensorboard is not None:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise HandwritingError(
+                'tensorboard is not installed; pip install "handwriting[tensorboard]"'
+            )
         Path(tensorboard).mkdir(parents=True, exist_ok=True)
 
 
