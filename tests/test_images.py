@@ -73,6 +73,12 @@ def test_16_bit_files_are_scaled_and_not_clipped():
     assert images.to_gray(levels.astype(">u2")).tolist() == expected
 
 
+def test_every_16_bit_level_goes_to_the_nearest_of_8_bits():
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+    np.testing.assert_array_equal(images.to_gray(levels), np.rint(levels / 257))
+
+
 def test_dark_ink_on_transparent_paper_lies_on_white():
     gray = images.to_gray(encoded(transparent((10, 10, 10)), "PNG"))
 

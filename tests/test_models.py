@@ -239,6 +239,7 @@ def weights_of(change):
     with io.BytesIO() as stream:
         with h5py.File(stream, "w") as file:
             change(file)
+            file["filler"] = np.zeros(400_000, np.uint8)  # or its size alone would tell
         return stream.getvalue()
 
 
@@ -291,7 +292,10 @@ def datatype(file):
         lambda file: None,
     ],
 )
-def test_forged_weights_are_refused(saved, change):
+def test_forged_weights_are_refused_before_keras_sees_them(saved, change, monkeypatch):
+    monkeypatch.setattr(
+        keras.Model, "load_weights", lambda model, path: pytest.fail("Keras was given a forgery")
+    )
     rewritten(saved, contents={"model.weights.h5": weights_of(change)})
 
     with pytest.raises(CorruptFileError, match="weights in .* are not those of a lenet"):

@@ -48,6 +48,18 @@ def test_paper_around_the_ink_changes_nothing(ink, recipe):
     )
 
 
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_a_shift_changes_no_level_of_faint_ink(recipe):
+    """Sums that end near one half are where the order of adding shows."""
+    rng = np.random.default_rng(0)
+    faint = rng.integers(1, 30, (3000, 5, 31)).astype(np.uint8)
+    padded = np.pad(faint, ((0, 0), (9, 4), (7, 6)))
+
+    np.testing.assert_array_equal(
+        preprocessing.normalize(faint, recipe), preprocessing.normalize(padded, recipe)
+    )
+
+
 def test_a_batch_is_what_its_images_are_one_by_one():
     rng = np.random.default_rng(0)
     images = (rng.integers(0, 256, (1100, 21, 17)) * (rng.random((1100, 21, 17)) < 0.1)).astype(
