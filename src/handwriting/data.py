@@ -7,9 +7,9 @@ set larger than memory opens at once.
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from handwriting.files import StrPath, replacing
 from handwriting.images import Image
 from handwriting.preprocessing import RECIPES
 
-__all__ = ["CharacterDataset"]
+__all__ = ["CharacterDataset", "save_parts"]
 
 Indices = NDArray[np.int64]
 
@@ -246,11 +246,7 @@ class CharacterDataset:
         Raises:
             FileExistsError: it exists.
         """
-        with replacing(path) as folder:
-            folder.mkdir()
-            np.save(folder / "images.npy", self.images)
-            np.save(folder / "labels.npy", self.labels)
-            self._save_facts(folder)
+        save_parts(path, [(self.images, self.labels)], self.alphabet, self.name, self.recipe)
 
     def _save_facts(self, folder: Path) -> None:
         facts = {
@@ -288,6 +284,74 @@ class CharacterDataset:
             raise CorruptFileError(
                 f"{folder} is damaged ({error}); make the dataset again"
             ) from error
+
+
+def save_parts(
+    path: StrPath,
+    parts: Iterable[tuple[Image, ArrayLike]],
+    alphabet: Alphabet,
+    name: str = "",
+    recipe: str | None = None,
+) -> None:
+    """Write a dataset as :meth:`CharacterDataset.save` does, from parts, in the memory of one.
+
+    Args:
+        path: the folder to make; it must not exist.
+        parts: images (k, h, w) with their labels (k,); at least one part, which may be empty.
+        alphabet: of the dataset, as its name and recipe.
+        name: see :class:`CharacterDataset`.
+        recipe: see :class:`CharacterDataset`.
+
+    Raises:
+        FileExistsError: the folder exists.
+        ValueError: the parts do not make a dataset.
+    """
+    labels = []
+    with replacing(path) as folder:
+        folder.mkdir()
+        with _ImageWriter(folder / "images.npy") as writer:
+            for images, numbers in parts:
+                writer.write(images)
+                labels.append(np.asarray(numbers))
+        images = np.lib.format.open_memmap(folder / "images.npy", "r")
+        dataset = CharacterDataset(images, np.concatenate(labels), alphabet, name, recipe)
+        np.save(folder / "labels.npy", dataset.labels)
+        dataset._save_facts(folder)  # noqa: SLF001 - of this very module
+
+
+class _ImageWriter:
+    """An ``.npy`` file of images whose number is known when the last one is written."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("wb")
+        self._count = 0
+        self._shape: tuple[int, ...] | None = None
+
+    def write(self, images: Image) -> None:
+        if self._shape is None:
+            self._shape = images.shape[1:]
+            self._write_header(self._shape)
+        if images.dtype != np.uint8 or images.shape[1:] != self._shape:
+            raise ValueError(
+                f"every part must hold uint8 images of one shape, {self._shape}, got "
+                f"{images.dtype} of shape {images.shape}"
+            )
+        self._stream.write(np.ascontiguousarray(images).data)
+        self._count += len(images)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shape is not None:
+            self._stream.seek(0)
+            self._write_header(self._shape)
+        self._stream.close()
+
+    def _write_header(self, shape: tuple[int, ...]) -> None:
+        # As long for one number of images as for another: numpy leaves room for it to grow.
+        facts = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *shape)}
+        np.lib.format.write_array_header_1_0(self._stream, facts)
 
 
 _FORMAT = "handwriting characters 1"

@@ -16,9 +16,9 @@ from typing import Any
 from handwriting.data import CharacterDataset
 from handwriting.files import StrPath
 
-__all__ = ["NAMES", "digits", "idx", "load", "mnist", "module", "store"]
+__all__ = ["NAMES", "archive", "digits", "emnist", "idx", "load", "mnist", "module", "store"]
 
-NAMES = ("digits", "mnist")
+NAMES = ("digits", "mnist", "emnist")
 
 
 def load(
@@ -27,7 +27,7 @@ def load(
     """Load a published set by its name.
 
     Args:
-        name: one of :data:`NAMES`.
+        name: one of :data:`NAMES`; for a subset, ``"emnist/letters"``.
         split: ``"train"``, ``"test"`` or what else the set has.
         path: your own copy of its files; without one they are fetched.
         **options: passed on to the set's own ``load``, which documents them.
@@ -35,6 +35,9 @@ def load(
     Raises:
         ValueError: no such set.
     """
+    name, _, subset = name.partition("/")
+    if subset:
+        options["subset"] = subset
     dataset: CharacterDataset = module(name).load(split, path, **options)
     return dataset
 

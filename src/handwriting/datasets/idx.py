@@ -4,22 +4,40 @@ The reader trusts nothing that the header claims: the sizes must account for exa
 are there. It reads in blocks, so that a file larger than memory can go straight into a memory map.
 """
 
+import contextlib
 import dataclasses
+import functools
 import gzip
 import math
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from handwriting.alphabet import Alphabet, Labels
+from handwriting.data import save_parts
+from handwriting.datasets.archive import Archive, Member, gunzip, open_archive, reading
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, replacing
+from handwriting.images import Image
 
-__all__ = ["Header", "blocks", "open_stream", "read", "read_header", "write"]
+__all__ = [
+    "KINDS",
+    "Header",
+    "blocks",
+    "open_source",
+    "open_stream",
+    "prepare",
+    "read",
+    "read_header",
+    "spellings",
+    "write",
+]
+
+KINDS = ("images-idx3", "labels-idx1")
 
 _CODES = {"|u1": 8, "|i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
 _DTYPES = {code: dtype for dtype, code in _CODES.items()}
@@ -45,11 +63,12 @@ class Header:
         return struct.pack(f">BBBB{axes}I", 0, 0, _CODES[self.dtype.str], axes, *self.shape)
 
 
-def read(path: StrPath) -> NDArray[Any]:
+def read(path: StrPath | Member) -> NDArray[Any]:
     """Read an IDX file, compressed by gzip or not, into memory.
 
     Args:
-        path: the file; whether it is compressed is seen from its first bytes.
+        path: the file, or a member of an archive; whether it is compressed is seen from its first
+            bytes.
 
     Returns:
         The array in native byte order.
@@ -97,18 +116,26 @@ def write(path: StrPath, array: NDArray[Any]) -> None:
         temporary.write_bytes(gzip.compress(data, mtime=0) if compress else data)
 
 
-def open_stream(path: StrPath) -> BinaryIO:
+@contextlib.contextmanager
+def open_stream(path: StrPath | Member) -> Iterator[BinaryIO]:
     """Open a file for reading, decompressing it on the way if it is gzip.
 
     Raises:
         MissingDataError: no such file.
+        CorruptFileError: the archive that it is in is damaged.
     """
+    opener = path.open if isinstance(path, Member) else functools.partial(open, path, "rb")
     try:
-        with Path(path).open("rb") as file:
+        with reading(path), opener() as file:
             compressed = file.read(2) == b"\x1f\x8b"
     except FileNotFoundError:
         raise MissingDataError(f"{path} does not exist; check the path") from None
-    return cast("BinaryIO", gzip.open(path, "rb")) if compressed else Path(path).open("rb")
+    with opener() as file:
+        if compressed:
+            with gunzip(file) as stream:
+                yield stream
+        else:
+            yield file
 
 
 def read_header(stream: BinaryIO, name: str) -> Header:
@@ -133,15 +160,21 @@ def read_header(stream: BinaryIO, name: str) -> Header:
     return Header(np.dtype(_DTYPES[magic[2]]), struct.unpack(f">{magic[3]}I", sizes))
 
 
-def blocks(stream: BinaryIO, header: Header, name: str) -> Iterator[bytes]:
+def blocks(stream: BinaryIO, header: Header, name: str, *, size: int = _BLOCK) -> Iterator[bytes]:
     """The array's bytes, a block at a time, checked to be exactly as many as the header says.
+
+    Args:
+        stream: after the header.
+        header: what it said.
+        name: what errors call the file.
+        size: of a block, in bytes; all but the last have it.
 
     Raises:
         CorruptFileError: fewer or more bytes, or damaged compression.
     """
     left = header.data_bytes
     while left:
-        block = _read(stream, min(left, _BLOCK), name)
+        block = _read(stream, min(left, size), name)
         if not block:
             raise CorruptFileError(
                 f"{name} is cut short: its header says {header.shape}, {header.data_bytes:,} bytes,"
@@ -156,8 +189,105 @@ def blocks(stream: BinaryIO, header: Header, name: str) -> Iterator[bytes]:
         )
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """The names under which copies of a published IDX file are found.
+
+    Example:
+        >>> spellings("t10k-labels-idx1-ubyte")[:2]
+        ('t10k-labels-idx1-ubyte.gz', 't10k-labels-idx1-ubyte')
+    """
+    # Some copies have a dot where the published name has its second hyphen.
+    dotted = name.replace("-idx", ".idx")
+    return (f"{name}.gz", name, f"{dotted}.gz", dotted)
+
+
+def open_source(path: StrPath) -> Archive:
+    """The folder or zip file that holds IDX files; of one such file, its folder."""
+    path = Path(path)
+    return open_archive(path.parent if "ubyte" in path.name and path.is_file() else path)
+
+
+def prepare(
+    images: Member,
+    labels: Member,
+    folder: Path,
+    alphabet: Alphabet,
+    *,
+    name: str,
+    recipe: str,
+    first_label: int = 0,
+    transposed: bool = False,
+) -> None:
+    """Save a dataset from a pair of IDX files, image by image, in little memory.
+
+    Args:
+        images: uint8, (n, 28, 28), ink 255.
+        labels: uint8, (n,).
+        folder: the dataset to write.
+        alphabet: what the labels mean.
+        name: of the dataset.
+        recipe: of the dataset.
+        first_label: the number that stands for the alphabet's first character.
+        transposed: rows and columns are exchanged in the file.
+
+    Raises:
+        CorruptFileError: a file is damaged, or the two do not belong together.
+    """
+    numbers = _read_labels(labels, first_label, len(alphabet))
+    with open_stream(images) as stream:
+        header = read_header(stream, str(images))
+        if header.dtype != np.uint8 or header.shape[1:] != _IMAGE_SHAPE:
+            raise CorruptFileError(
+                f"{images} must hold uint8 images of 28 x 28, got {header.dtype} of shape "
+                f"{header.shape}; it is another file, or damaged"
+            )
+        if header.shape[0] != len(numbers):
+            raise CorruptFileError(
+                f"{images} holds {header.shape[0]:,} images and {labels} {len(numbers):,} "
+                "labels; they do not belong together: get both from one place"
+            )
+        parts = _image_parts(stream, header, str(images), transposed=transposed)
+        save_parts(folder, _with_labels(parts, numbers), alphabet, name, recipe)
+
+
+_IMAGE_SHAPE = (28, 28)
+_IMAGES_AT_ONCE = 2048
+
+
+def _read_labels(labels: Member, first_label: int, classes: int) -> Labels:
+    numbers = read(labels)
+    if numbers.dtype != np.uint8 or numbers.ndim != 1:
+        raise CorruptFileError(
+            f"{labels} must hold uint8 labels of shape (n,), got {numbers.dtype} of shape "
+            f"{numbers.shape}; it is another file, or damaged"
+        )
+    last_label = first_label + classes - 1
+    if len(numbers) and not first_label <= numbers.min() <= numbers.max() <= last_label:
+        raise CorruptFileError(
+            f"{labels} must hold uint8 labels from {first_label} to {last_label}, got "
+            f"{numbers.min()} to {numbers.max()}; it is another file, or damaged"
+        )
+    return numbers.astype(np.int64) - first_label
+
+
+def _image_parts(
+    stream: BinaryIO, header: Header, name: str, *, transposed: bool
+) -> Iterator[Image]:
+    if header.shape[0] == 0:
+        yield np.zeros(header.shape, np.uint8)
+    for block in blocks(stream, header, name, size=_IMAGES_AT_ONCE * math.prod(_IMAGE_SHAPE)):
+        if len(block) % math.prod(_IMAGE_SHAPE) == 0:  # else it is cut short, and blocks says so
+            part = np.frombuffer(block, np.uint8).reshape(-1, *_IMAGE_SHAPE)
+            yield part.transpose(0, 2, 1) if transposed else part
+
+
+def _with_labels(parts: Iterator[Image], labels: Labels) -> Iterator[tuple[Image, Labels]]:
+    start = 0
+    for part in parts:
+        yield part, labels[start : start + len(part)]
+        start += len(part)
+
+
 def _read(stream: BinaryIO, count: int, name: str) -> bytes:
-    try:
+    with reading(name):
         return stream.read(count)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise CorruptFileError(f"{name} is damaged ({error}); get a new copy") from error

@@ -18,12 +18,9 @@ Known faults: about 15 test images carry a label that people dispute (Northcutt 
 
 from pathlib import Path
 
-import numpy as np
-
 from handwriting.alphabet import DIGITS
 from handwriting.data import CharacterDataset
 from handwriting.datasets import idx, store
-from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath
 
 __all__ = ["ALPHABET", "COUNTS", "FILES", "LICENSE", "RECIPE", "SOURCE", "load", "on_disk"]
@@ -70,7 +67,9 @@ FILES = {
 _PREFIXES = {"train": "train", "test": "t10k"}
 
 
-def load(split: str = "train", path: StrPath | None = None) -> CharacterDataset:
+def load(
+    split: str = "train", path: StrPath | None = None, *, offline: bool = False
+) -> CharacterDataset:
     """Load MNIST.
 
     The first call unpacks the files into ``handwriting.datasets.store.home()``; later ones only
@@ -78,7 +77,9 @@ def load(split: str = "train", path: StrPath | None = None) -> CharacterDataset:
 
     Args:
         split: ``"train"`` or ``"test"``.
-        path: a folder that holds the IDX files, with ``.gz`` or without; None fetches them.
+        path: a folder or zip file that holds the IDX files, with ``.gz`` or without, or one of
+            them; None fetches them.
+        offline: do not fetch anything.
 
     Returns:
         Images (60000, 28, 28) or (10000, 28, 28), a read-only memory map.
@@ -90,9 +91,25 @@ def load(split: str = "train", path: StrPath | None = None) -> CharacterDataset:
     """
     if split not in _PREFIXES:
         raise ValueError(f"split must be 'train' or 'test', got {split!r}")
-    images, labels = (_file(f"{_PREFIXES[split]}-{kind}-ubyte", path) for kind in _KINDS)
-    folder = store.home() / "mnist" / f"{split}-{store.key([images, labels])}"
-    return store.prepared(folder, lambda made: _prepare(images, labels, split, made))
+    names = [f"{_PREFIXES[split]}-{kind}-ubyte" for kind in idx.KINDS]
+    if path is None:
+        path = store.home() / "mnist"
+        for name in names:
+            store.fetch(FILES[f"{name}.gz"], path, offline=offline)
+    images, labels = (idx.spellings(name) for name in names)
+    with idx.open_source(path) as archive:
+        key = store.key(archive.sources(*images, *labels))
+        return store.prepared(
+            store.home() / "mnist" / f"{split}-{key}",
+            lambda folder: idx.prepare(
+                archive.get(*images),
+                archive.get(*labels),
+                folder,
+                ALPHABET,
+                name=f"mnist/{split}",
+                recipe=RECIPE,
+            ),
+        )
 
 
 def on_disk() -> Path | None:
@@ -100,45 +117,3 @@ def on_disk() -> Path | None:
     folder = store.home() / "mnist"
     sizes = {file.name: file.stat().st_size for file in folder.glob("*.gz")}
     return folder if all(sizes.get(name) == file.size for name, file in FILES.items()) else None
-
-
-_KINDS = ("images-idx3", "labels-idx1")
-
-
-def _file(name: str, path: StrPath | None) -> Path:
-    if path is None:
-        return store.fetch(FILES[f"{name}.gz"], store.home() / "mnist")
-    # Some copies have a dot where the published name has its second hyphen.
-    spellings = [name, name.replace("-idx", ".idx")]
-    for spelling in spellings:
-        for candidate in (Path(path) / f"{spelling}.gz", Path(path) / spelling):
-            if candidate.is_file():
-                return candidate
-    raise MissingDataError(
-        f"{path} must be a folder that holds {name}.gz or {name}, and holds neither"
-    )
-
-
-def _prepare(images: Path, labels: Path, split: str, folder: Path) -> None:
-    characters = idx.read(labels)
-    with idx.open_stream(images) as stream:
-        header = idx.read_header(stream, str(images))
-        if header.dtype != np.uint8 or header.shape[1:] != (28, 28):
-            raise CorruptFileError(
-                f"{images} must hold uint8 images of 28 x 28, got {header.dtype} of shape "
-                f"{header.shape}"
-            )
-        if characters.dtype != np.uint8 or characters.ndim != 1 or (characters > 9).any():
-            raise CorruptFileError(
-                f"{labels} must hold uint8 labels from 0 to 9, got {characters.dtype} of shape "
-                f"{characters.shape} up to {characters.max(initial=0)}"
-            )
-        if header.shape[0] != len(characters):
-            raise CorruptFileError(
-                f"{images} holds {header.shape[0]:,} images and {labels} {len(characters):,} "
-                "labels; they do not belong together"
-            )
-        pixels = np.frombuffer(b"".join(idx.blocks(stream, header, str(images))), np.uint8)
-    CharacterDataset(
-        pixels.reshape(header.shape), characters, ALPHABET, f"mnist/{split}", RECIPE
-    ).save(folder)

@@ -51,7 +51,7 @@ def home() -> Path:
         ) from error
 
 
-def fetch(file: RemoteFile, folder: Path) -> Path:
+def fetch(file: RemoteFile, folder: Path, *, offline: bool = False) -> Path:
     """The file in ``folder``, downloaded and verified if it is not there.
 
     Raises:

@@ -1,0 +1,386 @@
+"""Folders, zip files and tar files, read member by member; nothing is ever unpacked to disk.
+
+The loaders see one thing, an :class:`Archive`: names of files and a way to open each. What a user
+has, be it the published zip, a folder of what was in it, or a zip within a zip, is then the same.
+
+An archive from elsewhere is not trusted: what it claims of its members is held against limits
+before anything is read, and against the bytes while they are read.
+"""
+
+import abc
+import contextlib
+import dataclasses
+import functools
+import gzip
+import importlib
+import io
+import os
+import struct
+import sys
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Self, cast
+
+from handwriting.errors import CorruptFileError, HandwritingError, MissingDataError
+from handwriting.files import StrPath
+
+__all__ = ["Archive", "Limits", "Member", "gunzip", "open_archive", "read_tar", "reading"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What an archive may claim at most.
+
+    Args:
+        members: how many files.
+        total: bytes of all of them, unpacked.
+        ratio: unpacked bytes for each packed one, of files over a mebibyte. Handwriting packs to a
+            tenth; what packs to a thousandth was made to fill the memory of its reader.
+    """
+
+    members: int = 2_000_000
+    total: int = 16 << 30
+    ratio: int = 200
+
+
+class Archive(abc.ABC):
+    """Files by name, wherever they are.
+
+    Args:
+        path: what the user has on disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    @abc.abstractmethod
+    def names(self) -> list[str]:
+        """The files within, with forward slashes; hidden ones are left out."""
+
+    @abc.abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """One of them, for reading from its start."""
+
+    @abc.abstractmethod
+    def read(self, name: str) -> bytes:
+        """The whole of one of them.
+
+        Raises:
+            CorruptFileError: it is damaged.
+        """
+
+    @abc.abstractmethod
+    def sources(self, *names: str) -> list[Path]:
+        """The files on disk that members with these base names come from; of all, without names."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def find(self, *names: str) -> "Member | None":
+        """The file with one of these base names, the one least deep in the folders.
+
+        Raises:
+            CorruptFileError: two are equally deep, and nothing tells which is meant.
+        """
+        found = sorted((name.count("/"), name) for name in self.names if _base(name) in names)
+        if not found:
+            return None
+        if len(found) > 1 and found[0][0] == found[1][0]:
+            raise CorruptFileError(
+                f"{self.path} holds both {found[0][1]} and {found[1][1]}; give a path to one"
+            )
+        return Member(self, found[0][1])
+
+    def get(self, *names: str) -> "Member":
+        """As :meth:`find`.
+
+        Raises:
+            MissingDataError: there is none.
+        """
+        found = self.find(*names)
+        if found is None:
+            some = ", ".join(sorted({_base(name) for name in self.names})[:5]) or "no files"
+            raise MissingDataError(
+                f"{self.path} must hold {' or '.join(names)}, and holds {some} ...; check the path"
+            )
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One file of an archive; as text, what errors call it."""
+
+    archive: Archive
+    name: str
+
+    def __str__(self) -> str:
+        if isinstance(self.archive, _Folder):
+            return str(self.archive.path / self.name)
+        return f"{self.name} in {self.archive.path}"
+
+    def open(self) -> BinaryIO:
+        """The file, for reading from its start."""
+        return self.archive.open(self.name)
+
+
+def open_archive(path: StrPath | Member, limits: Limits | None = None) -> Archive:
+    """Open a folder or a zip file, or a zip file within one.
+
+    Args:
+        path: the folder or file; or a member of another archive, which is read into memory.
+        limits: what the archive may claim at most.
+
+    Raises:
+        MissingDataError: there is nothing at ``path``.
+        CorruptFileError: it is a file but no zip, is damaged, or exceeds a limit.
+    """
+    limits = limits or Limits()
+    if isinstance(path, Member):
+        if isinstance(path.archive, _Folder):
+            return open_archive(path.archive.path / path.name, limits)
+        member = path
+        return _Zip(
+            member.archive.path,
+            lambda: io.BytesIO(member.archive.read(member.name)),
+            str(member),
+            limits,
+        )
+    path = Path(path)
+    if path.is_dir():
+        return _Folder(path)
+    if not path.is_file():
+        raise MissingDataError(f"{path} does not exist; check the path")
+    return _Zip(path, lambda: Path(path).open("rb"), str(path), limits)
+
+
+def read_tar(parts: Sequence[Path], limits: Limits | None = None) -> Iterator[tuple[str, bytes]]:
+    """The files of a tar, compressed or not, which may be cut into parts, in their order.
+
+    Args:
+        parts: the file, or its parts in order.
+        limits: what the archive may claim at most.
+
+    Yields:
+        The name and the contents of each regular file; links, devices and hidden files are left
+        out.
+
+    Raises:
+        CorruptFileError: it is damaged, cut short, or exceeds a limit.
+    """
+    limits = limits or Limits()
+    name = " + ".join(str(part) for part in parts)
+    budget = limits.total
+    with _Joined(parts) as joined, reading(name), tarfile.open(fileobj=joined, mode="r|*") as tar:
+        for count, info in enumerate(tar):
+            budget -= info.size
+            _check_claims(name, count, budget, limits)
+            _check_name(name, info.name)
+            if info.isreg() and not _is_hidden(info.name):
+                yield info.name.removeprefix("./"), cast("Any", tar.extractfile(info)).read()
+
+
+@contextlib.contextmanager
+def reading(name: object) -> Iterator[None]:
+    """Tell what the readers of packed files raise for damaged ones as a CorruptFileError.
+
+    Args:
+        name: what the error calls the file.
+    """
+    try:
+        yield
+    except HandwritingError:
+        raise
+    except _damage() as error:
+        raise CorruptFileError(f"{name} is damaged ({error}); get a new copy") from error
+
+
+def gunzip(stream: BinaryIO) -> BinaryIO:
+    """Decompress a gzip stream on the way, with the fastest library that is installed.
+
+    zlib-ng (``pip install "handwriting[fast]"``) and isal take half the time of Python's own.
+    """
+    return cast("BinaryIO", _gzip_reader()(fileobj=stream, mode="rb"))
+
+
+@functools.cache
+def _gzip_reader() -> Any:
+    for package, module, reader in (
+        ("zlib_ng", "gzip_ng", "GzipNGFile"),
+        ("isal", "igzip", "IGzipFile"),
+    ):
+        with contextlib.suppress(ImportError):
+            return getattr(importlib.import_module(f"{package}.{module}"), reader)
+    return gzip.GzipFile
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    # isal and zlib-ng have errors of their own, if they have been loaded.
+    faster = [sys.modules.get(name) for name in ("isal.isal_zlib", "zlib_ng.zlib_ng")]
+    return (
+        *(EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError),
+        *(struct.error, NotImplementedError, ValueError, IndexError, OverflowError),
+        *(module.error for module in faster if module),
+    )
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _is_hidden(name: str) -> bool:
+    # What the file managers of macOS leave beside the files.
+    return any(part.startswith((".", "__MACOSX")) for part in name.split("/") if part != ".")
+
+
+_LONGEST_NAME = 500
+
+
+def _check_name(archive: str, name: str) -> None:
+    parts = name.replace("\\", "/").split("/")
+    if len(name) > _LONGEST_NAME or ".." in parts or parts[0] == "" or not name.isprintable():
+        raise CorruptFileError(
+            f"{archive} holds a file with the name {name[:100]!r}, which points outside or cannot "
+            "be shown; it was made to do harm, or damaged"
+        )
+
+
+def _check_claims(archive: str, count: int, budget: int, limits: Limits) -> None:
+    if count >= limits.members or budget < 0:
+        raise CorruptFileError(
+            f"{archive} claims more than {limits.members:,} files or {limits.total:,} bytes; get a "
+            "new copy, or unpack it yourself and give the folder"
+        )
+
+
+class _Folder(Archive):
+    """The files below a folder."""
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        found: list[str] = []
+        for folder, folders, files in os.walk(self.path):
+            folders[:] = sorted(each for each in folders if not _is_hidden(each))
+            inside = Path(folder).relative_to(self.path).as_posix()
+            prefix = "" if inside == "." else f"{inside}/"
+            found += [prefix + file for file in sorted(files) if not _is_hidden(file)]
+        return found
+
+    def open(self, name: str) -> BinaryIO:
+        return (self.path / name).open("rb")
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def find(self, *names: str) -> Member | None:
+        # Most often it is right here, and the folder may be large.
+        here = [name for name in names if (self.path / name).is_file()]
+        return Member(self, here[0]) if here else super().find(*names)
+
+    def sources(self, *names: str) -> list[Path]:
+        if not names:
+            return [self.path / name for name in self.names]
+        found = [self.find(name) for name in names]
+        return [self.path / member.name for member in found if member]
+
+    def close(self) -> None:
+        pass
+
+
+class _Zip(Archive):
+    """The files in a zip file, which is not looked into before it must be."""
+
+    def __init__(
+        self, path: Path, stream: Callable[[], BinaryIO], name: str, limits: Limits
+    ) -> None:
+        super().__init__(path)
+        self._stream, self._name, self._limits = stream, name, limits
+        self._to_close = contextlib.ExitStack()
+
+    @functools.cached_property
+    def _zip(self) -> zipfile.ZipFile:
+        with contextlib.ExitStack() as on_error:
+            stream = on_error.enter_context(self._stream())
+            with reading(self._name):
+                opened = zipfile.ZipFile(stream)
+            _check_zip(self._name, opened.infolist(), self._limits)
+            self._to_close = on_error.pop_all()
+        return opened
+
+    @functools.cached_property
+    def _files(self) -> dict[str, zipfile.ZipInfo]:
+        files = [info for info in self._zip.infolist() if not info.is_dir()]
+        return {info.filename: info for info in files if not _is_hidden(info.filename)}
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        return list(self._files)
+
+    def open(self, name: str) -> BinaryIO:
+        with reading(f"{name} in {self._name}"):
+            return cast("BinaryIO", self._zip.open(self._files[name]))
+
+    def read(self, name: str) -> bytes:
+        with reading(f"{name} in {self._name}"):
+            # zipfile stops at the size that the archive claims, and then compares the checksum.
+            return self._zip.read(self._files[name])
+
+    def sources(self, *names: str) -> list[Path]:
+        return [self.path]
+
+    def close(self) -> None:
+        self._to_close.close()
+
+
+def _check_zip(name: str, files: list[zipfile.ZipInfo], limits: Limits) -> None:
+    """Refuse what only a damaged or a hostile zip file has, before any of it is read."""
+    _check_claims(name, len(files) - 1, limits.total - sum(f.file_size for f in files), limits)
+    if len({info.filename for info in files}) < len(files):
+        raise CorruptFileError(f"{name} holds two files of one name; get a new copy")
+    end = 0
+    for info in sorted(files, key=lambda info: info.header_offset):
+        _check_name(name, info.filename)
+        # Members that share their bytes are how a small file unpacks to petabytes. Python looks
+        # for them itself only since 3.11.8 (gh-109858).
+        if info.header_offset < end:
+            raise CorruptFileError(f"{info.filename} in {name} overlaps another; get a new copy")
+        end = info.header_offset + info.compress_size
+        if info.flag_bits & 1:
+            raise CorruptFileError(f"{name} is encrypted; unpack it and give the folder")
+        if info.file_size > max(1 << 20, limits.ratio * info.compress_size):
+            raise CorruptFileError(
+                f"{info.filename} in {name} claims {info.file_size:,} bytes packed into "
+                f"{info.compress_size:,}; it was made to fill your memory, or damaged"
+            )
+
+
+class _Joined(io.RawIOBase):
+    """Files read one after the other, as if they were one."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._streams = [path.open("rb") for path in paths]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        for stream in self._streams:
+            count = stream.readinto(buffer)
+            if count:
+                return count
+        return 0
+
+    def close(self) -> None:
+        for stream in self._streams:
+            stream.close()
+        super().close()
