@@ -188,7 +188,9 @@ def show_pngs(path: str) -> None:
     with tempfile.TemporaryDirectory() as home:
         row = measured(imports, load, home, 1)
         rate = PNGS / row[0]
-        print(f"| 76,000 PNG files in a zip, first load | {rate:,.0f} images/s | {row[1]:.0f} MiB |")
+        print(
+            f"| 76,000 PNG files in a zip, first load | {rate:,.0f} images/s | {row[1]:.0f} MiB |"
+        )
         row = measured(imports, load, home, 10)
         print(f"| the same, later loads | {row[0] * 1e3:.1f} ms | {row[2]:.0f} MiB in all |")
 

@@ -12,7 +12,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["StrPath", "check_writable", "replacing"]
+from handwriting.errors import CorruptFileError, HandwritingError
+
+__all__ = ["StrPath", "check_writable", "refusing_damage", "replacing"]
 
 StrPath = str | os.PathLike[str]
 
@@ -72,6 +74,37 @@ def check_writable(path: StrPath) -> None:
     with contextlib.suppress(_NotKept), replacing(path) as temporary:
         temporary.touch()
         raise _NotKept
+
+
+@contextlib.contextmanager
+def refusing_damage(what: str, advice: str) -> Iterator[None]:
+    """Tell everything that parsers raise on damaged or foreign files as one exception.
+
+    Args:
+        what: the file, as the message shall name it.
+        advice: what the user can do.
+
+    Raises:
+        CorruptFileError: the block raised what json, NumPy and checks of values raise.
+
+    Example:
+        >>> with refusing_damage("digits.txt", "write it again"):
+        ...     int("four")
+        Traceback (most recent call last):
+        handwriting.errors.CorruptFileError: digits.txt is damaged (invalid literal for int() ...
+    """
+    try:
+        yield
+    except HandwritingError:
+        raise
+    except _DAMAGE as error:
+        raise CorruptFileError(f"{what} is damaged ({error}); {advice}") from error
+
+
+_DAMAGE = (
+    *(ValueError, TypeError, KeyError, EOFError, OverflowError, RecursionError),
+    *(NotADirectoryError, IsADirectoryError),
+)
 
 
 class _NotKept(Exception):  # noqa: N818 - it is no error

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handwriting.alphabet import Alphabet, Labels
-from handwriting.data import save_parts
+from handwriting.data import CharacterDataset, save_parts
 from handwriting.datasets.archive import Archive, Member, gunzip, open_archive, reading
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, replacing
@@ -124,7 +124,7 @@ def open_stream(path: StrPath | Member) -> Iterator[BinaryIO]:
         MissingDataError: no such file.
         CorruptFileError: the archive that it is in is damaged.
     """
-    opener = path.open if isinstance(path, Member) else functools.partial(open, path, "rb")
+    opener = path.open if isinstance(path, Member) else functools.partial(_open, path)
     try:
         with reading(path), opener() as file:
             compressed = file.read(2) == b"\x1f\x8b"
@@ -136,6 +136,10 @@ def open_stream(path: StrPath | Member) -> Iterator[BinaryIO]:
                 yield stream
         else:
             yield file
+
+
+def _open(path: StrPath) -> BinaryIO:
+    return Path(path).open("rb")
 
 
 def read_header(stream: BinaryIO, name: str) -> Header:
@@ -246,8 +250,11 @@ def prepare(
                 f"{images} holds {header.shape[0]:,} images and {labels} {len(numbers):,} "
                 "labels; they do not belong together: get both from one place"
             )
-        parts = _image_parts(stream, header, str(images), transposed=transposed)
-        save_parts(folder, _with_labels(parts, numbers), alphabet, name, recipe)
+        save_parts(
+            folder,
+            _image_parts(stream, header, str(images), transposed=transposed),
+            lambda whole: CharacterDataset(whole, numbers, alphabet, name, recipe),
+        )
 
 
 _IMAGE_SHAPE = (28, 28)
@@ -279,13 +286,6 @@ def _image_parts(
         if len(block) % math.prod(_IMAGE_SHAPE) == 0:  # else it is cut short, and blocks says so
             part = np.frombuffer(block, np.uint8).reshape(-1, *_IMAGE_SHAPE)
             yield part.transpose(0, 2, 1) if transposed else part
-
-
-def _with_labels(parts: Iterator[Image], labels: Labels) -> Iterator[tuple[Image, Labels]]:
-    start = 0
-    for part in parts:
-        yield part, labels[start : start + len(part)]
-        start += len(part)
 
 
 def _read(stream: BinaryIO, count: int, name: str) -> bytes:

@@ -18,7 +18,7 @@ import numpy as np
 
 from handwriting.alphabet import Alphabet
 from handwriting.errors import CorruptFileError, MissingDataError
-from handwriting.files import StrPath, replacing
+from handwriting.files import StrPath, refusing_damage, replacing
 from handwriting.models.registry import NAMES, build
 from handwriting.preprocessing import RECIPES
 
@@ -103,14 +103,8 @@ def card(path: StrPath) -> Card:
         MissingDataError: no such file.
         CorruptFileError: damaged, or not written by :func:`save`.
     """
-    try:
+    with refusing_damage(f"the card in {path}", "save the model again"):
         return _from_json(_member(path, _CARD, _MAX_CARD_BYTES))
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        if isinstance(error, CorruptFileError):
-            raise
-        raise CorruptFileError(
-            f"{path} has a card that cannot be read ({error}); save the model again"
-        ) from error
 
 
 def load(path: StrPath) -> keras.Model:

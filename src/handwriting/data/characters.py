@@ -6,21 +6,18 @@ set larger than memory opens at once.
 """
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handwriting.alphabet import Alphabet, Labels
-from handwriting.errors import CorruptFileError, MissingDataError
-from handwriting.files import StrPath, replacing
+from handwriting.data import checks, storage
+from handwriting.files import StrPath
 from handwriting.images import Image
-from handwriting.preprocessing import RECIPES
 
-__all__ = ["CharacterDataset", "save_parts"]
+__all__ = ["CharacterDataset"]
 
 Indices = NDArray[np.int64]
 
@@ -56,39 +53,15 @@ class CharacterDataset:
     recipe: str | None = None
 
     def __post_init__(self) -> None:
-        images, labels = self.images, np.asarray(self.labels)
-        if not isinstance(self.alphabet, Alphabet):
-            raise TypeError(f"alphabet must be an Alphabet, got {type(self.alphabet).__name__}")
-        if not isinstance(self.name, str):
-            raise TypeError(f"name must be a str, got {self.name!r}")
-        if self.recipe is not None and self.recipe not in RECIPES:
-            raise ValueError(
-                f"recipe must be one of {', '.join(RECIPES)} or None, got {self.recipe!r}"
-            )
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 3:
-            raise ValueError(
-                "images must be uint8 of shape (n, h, w), got "
-                f"{getattr(images, 'dtype', type(images).__name__)} of shape {np.shape(images)}; "
-                "one image gets a batch axis with image[None]"
-            )
-        if 0 in images.shape[1:]:
-            raise ValueError(f"images must have pixels, got shape {images.shape}")
-        if labels.size == 0:
-            labels = labels.astype(np.int64)
-        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"labels must be integers of shape ({len(images)},), one for each image, got "
-                f"{labels.dtype} of shape {labels.shape}"
-            )
+        checks.facts(self.alphabet, self.name, self.recipe)
+        checks.images(self.images)
+        labels = checks.integers(self.labels, len(self.images), "labels")
         if len(labels) and (labels.min() < 0 or labels.max() >= len(self.alphabet)):
             raise ValueError(
                 f"labels must lie in [0, {len(self.alphabet)}), the positions in {self.alphabet!r},"
                 f" got {labels.min()} to {labels.max()}"
             )
-        # A copy of their own, which nobody can change behind the checks.
-        labels = labels.astype(np.int64)
-        labels.flags.writeable = False
-        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "labels", checks.own(labels))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -127,9 +100,7 @@ class CharacterDataset:
             >>> sevens = digits.load("test")
             >>> sevens = sevens.select(sevens.labels == 7)
         """
-        index = which if isinstance(which, slice) else np.asarray(which)
-        if isinstance(index, np.ndarray) and index.size == 0 and index.dtype.kind == "f":
-            index = index.astype(np.int64)
+        index = checks.index(which)
         return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
 
     def split_indices(
@@ -246,17 +217,17 @@ class CharacterDataset:
         Raises:
             FileExistsError: it exists.
         """
-        save_parts(path, [(self.images, self.labels)], self.alphabet, self.name, self.recipe)
+        storage.save_parts(path, [self.images], lambda _: self)
 
-    def _save_facts(self, folder: Path) -> None:
+    def other_files(self) -> storage.Files:
+        """What :meth:`save` writes beside the images."""
         facts = {
             "format": _FORMAT,
             "alphabet": list(self.alphabet),
             "name": self.name,
             "recipe": self.recipe,
         }
-        text = json.dumps(facts, ensure_ascii=False, indent=2)
-        (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+        return storage.Files(facts, {"labels": self.labels})
 
     @classmethod
     def open(cls, path: StrPath) -> "CharacterDataset":
@@ -269,104 +240,13 @@ class CharacterDataset:
             MissingDataError: there is no such folder, or a file of it is missing.
             CorruptFileError: a file is damaged, or the files do not belong together.
         """
-        folder = Path(path)
-        try:
-            facts = _read_facts(folder / "dataset.json")
-            images = np.lib.format.open_memmap(folder / "images.npy", "r")
-            labels = np.lib.format.open_memmap(folder / "labels.npy", "r")
-            alphabet = Alphabet(facts["alphabet"])
+        with storage.reading(path, _FORMAT) as saved:
+            facts, alphabet = saved.facts, Alphabet(saved.facts["alphabet"])
+            images, labels = saved.array("images"), saved.array("labels")
             return cls(images, labels, alphabet, facts["name"], facts["recipe"])
-        except FileNotFoundError as error:
-            raise MissingDataError(
-                f"{error.filename} is missing; {folder} is not a dataset that save() wrote"
-            ) from None
-        except _DAMAGE as error:
-            raise CorruptFileError(
-                f"{folder} is damaged ({error}); make the dataset again"
-            ) from error
-
-
-def save_parts(
-    path: StrPath,
-    parts: Iterable[tuple[Image, ArrayLike]],
-    alphabet: Alphabet,
-    name: str = "",
-    recipe: str | None = None,
-) -> None:
-    """Write a dataset as :meth:`CharacterDataset.save` does, from parts, in the memory of one.
-
-    Args:
-        path: the folder to make; it must not exist.
-        parts: images (k, h, w) with their labels (k,); at least one part, which may be empty.
-        alphabet: of the dataset, as its name and recipe.
-        name: see :class:`CharacterDataset`.
-        recipe: see :class:`CharacterDataset`.
-
-    Raises:
-        FileExistsError: the folder exists.
-        ValueError: the parts do not make a dataset.
-    """
-    labels = []
-    with replacing(path) as folder:
-        folder.mkdir()
-        with _ImageWriter(folder / "images.npy") as writer:
-            for images, numbers in parts:
-                writer.write(images)
-                labels.append(np.asarray(numbers))
-        images = np.lib.format.open_memmap(folder / "images.npy", "r")
-        dataset = CharacterDataset(images, np.concatenate(labels), alphabet, name, recipe)
-        np.save(folder / "labels.npy", dataset.labels)
-        dataset._save_facts(folder)  # noqa: SLF001 - of this very module
-
-
-class _ImageWriter:
-    """An ``.npy`` file of images whose number is known when the last one is written."""
-
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open("wb")
-        self._count = 0
-        self._shape: tuple[int, ...] | None = None
-
-    def write(self, images: Image) -> None:
-        if self._shape is None:
-            self._shape = images.shape[1:]
-            self._write_header(self._shape)
-        if images.dtype != np.uint8 or images.shape[1:] != self._shape:
-            raise ValueError(
-                f"every part must hold uint8 images of one shape, {self._shape}, got "
-                f"{images.dtype} of shape {images.shape}"
-            )
-        self._stream.write(np.ascontiguousarray(images).data)
-        self._count += len(images)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shape is not None:
-            self._stream.seek(0)
-            self._write_header(self._shape)
-        self._stream.close()
-
-    def _write_header(self, shape: tuple[int, ...]) -> None:
-        # As long for one number of images as for another: numpy leaves room for it to grow.
-        facts = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *shape)}
-        np.lib.format.write_array_header_1_0(self._stream, facts)
 
 
 _FORMAT = "handwriting characters 1"
-# What json and numpy raise for files that others have written or damaged.
-_DAMAGE = (
-    *(ValueError, TypeError, KeyError, EOFError, OverflowError, RecursionError),
-    *(NotADirectoryError, IsADirectoryError),
-)
-
-
-def _read_facts(path: Path) -> dict[str, Any]:
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
-        raise ValueError(f"{path.name} must say format {_FORMAT!r}")
-    return facts
 
 
 def _shares(sizes: list[int], fraction: float) -> list[int]:

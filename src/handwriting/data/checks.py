@@ -1,0 +1,81 @@
+"""What datasets of every kind demand of their values."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from handwriting.alphabet import NULL, Alphabet
+from handwriting.preprocessing import RECIPES
+
+__all__ = ["facts", "fraction", "images", "index", "integers", "own", "sample", "union"]
+
+
+def facts(alphabet: object, name: object, recipe: str | None) -> None:
+    """Refuse what is no alphabet, name or recipe."""
+    if not isinstance(alphabet, Alphabet):
+        raise TypeError(f"alphabet must be an Alphabet, got {type(alphabet).__name__}")
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, got {name!r}")
+    if recipe is not None and recipe not in RECIPES:
+        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or None, got {recipe!r}")
+
+
+def images(array: Any) -> None:
+    """Refuse what is not (n, h, w) uint8 with h and w above 0."""
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 3:
+        raise ValueError(
+            "images must be uint8 of shape (n, h, w), got "
+            f"{getattr(array, 'dtype', type(array).__name__)} of shape {np.shape(array)}; "
+            "one image gets a batch axis with image[None]"
+        )
+    if 0 in array.shape[1:]:
+        raise ValueError(f"images must have pixels, got shape {array.shape}")
+
+
+def integers(values: ArrayLike, n: int, name: str) -> NDArray[Any]:
+    """The values as an array, if they are integers of shape (n,)."""
+    array = np.asarray(values)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.shape != (n,) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must be integers of shape ({n},), one for each image, got "
+            f"{array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def own(values: NDArray[Any]) -> NDArray[np.int64]:
+    """A copy as int64, which nobody can change behind the checks."""
+    copy = values.astype(np.int64)
+    copy.flags.writeable = False
+    return copy
+
+
+def fraction(value: float) -> None:
+    """Refuse what is no share of a set."""
+    if not 0 < value < 1:
+        raise ValueError(f"fraction must lie between 0 and 1, got {value}")
+
+
+def index(which: ArrayLike | slice) -> slice | NDArray[Any]:
+    """What NumPy takes as an index; an empty list has no type of its own."""
+    if isinstance(which, slice):
+        return which
+    array = np.asarray(which)
+    return array.astype(np.int64) if array.size == 0 and array.dtype.kind == "f" else array
+
+
+def sample(total: int, n: int, rng: int | np.random.Generator) -> NDArray[np.int64]:
+    """``n`` of ``total`` positions, drawn without replacement, in their order."""
+    if not 0 <= n <= total:
+        raise ValueError(f"n must lie in [0, {total}], the size of the dataset, got {n}")
+    return np.sort(np.random.default_rng(rng).choice(total, n, replace=False, shuffle=False))
+
+
+def union(alphabets: Iterable[Alphabet]) -> Alphabet:
+    """The characters of all alphabets in the order of first appearance, null first."""
+    characters = dict.fromkeys(c for alphabet in alphabets for c in alphabet)
+    return Alphabet(sorted(characters, key=lambda character: character != NULL))
