@@ -19,7 +19,7 @@ from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, replacing
 from handwriting.images import Image
 from handwriting.noise import null_images
-from handwriting.preprocessing import RECIPES
+from handwriting.preprocessing import find_recipe
 
 __all__ = ["CharacterDataset"]
 
@@ -62,10 +62,8 @@ class CharacterDataset:
             raise TypeError(f"alphabet must be an Alphabet, got {type(self.alphabet).__name__}")
         if not isinstance(self.name, str):
             raise TypeError(f"name must be a str, got {self.name!r}")
-        if self.recipe is not None and self.recipe not in RECIPES:
-            raise ValueError(
-                f"recipe must be one of {', '.join(RECIPES)} or None, got {self.recipe!r}"
-            )
+        if self.recipe is not None:
+            find_recipe(self.recipe)
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 3:
             raise ValueError(
                 "images must be uint8 of shape (n, h, w), got "
