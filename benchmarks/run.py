@@ -96,6 +96,8 @@ def main() -> None:
     for function in (hw.preprocessing.to_ink, hw.preprocessing.clean, hw.preprocessing.binarize):
         seconds = best(lambda function=function: function(photos))  # type: ignore[misc]
         print(f"| `{function.__name__}`, the same crops | {COUNT / seconds:,.0f} images/s |")
+    sys.stdout.flush()
+    subprocess.run([python, Path(__file__).with_name("noise.py")], check=True)  # noqa: S603
 
     if options.mnist:
         with tempfile.TemporaryDirectory() as home:

@@ -180,6 +180,70 @@ def test_join_appends():
         dataset_of([1]).join(dataset_of([1], LETTERS))
 
 
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9])
+def test_null_images_get_the_share_that_was_asked_for(share):
+    dataset = dataset_of(np.arange(200) % 10)
+
+    mixed = dataset.with_null(share, rng=0)
+
+    assert mixed.alphabet == DIGITS.with_null()
+    assert mixed.counts()[""] == round(200 * share / (1 - share))
+    assert mixed.image_shape == (4, 5)
+    assert (mixed.name, mixed.recipe) == ("some", None)
+
+
+def test_null_images_leave_the_others_as_they_were():
+    dataset = dataset_of(np.arange(200) % 10)
+
+    mixed = dataset.with_null(0.3, rng=0)
+
+    others = mixed.select(mixed.labels != 0)
+    np.testing.assert_array_equal(others.images, dataset.images)
+    assert others.characters == dataset.characters
+
+
+def test_null_images_stand_at_random_places():
+    places = [
+        np.flatnonzero(dataset_of([1] * 300).with_null(0.5, rng=seed).labels == 0)
+        for seed in range(50)
+    ]
+
+    # Places of 300 among 600: the mean is 299.5, with a spread of 7.1 from seed to seed.
+    means = np.array([each.mean() for each in places])
+    assert abs(means.mean() - 299.5) < 4 * 7.1 / np.sqrt(50)
+    assert means.std() == pytest.approx(7.1, rel=0.4)
+
+
+def test_null_images_are_noise_and_depend_on_the_seed_alone():
+    dataset = dataset_of([3] * 50)
+    first, second, other = (dataset.with_null(0.5, rng=seed) for seed in (1, 1, 2))
+
+    nothing, something_else = (each.images[each.labels == 0] for each in (first, other))
+    assert len(np.unique(nothing.reshape(50, -1), axis=0)) == 50
+    assert (nothing == 0).any()
+    np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(first.labels, second.labels)
+    assert not np.array_equal(nothing, something_else)
+
+
+def test_null_images_that_are_there_count():
+    mixed = dataset_of([4] * 90).with_null(0.1, rng=0)
+
+    again = mixed.with_null(0.25, rng=0)
+
+    assert again.counts()[""] == 30
+    assert again.counts()["4"] == 90
+    assert len(mixed.with_null(0.1, rng=0)) == len(mixed)
+    with pytest.raises(ValueError, match="got 0.05 and 10 of 100 images; take some out"):
+        mixed.with_null(0.05, rng=0)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 2, float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(ValueError, match="share must lie between 0 and 1"):
+        dataset_of([0, 0]).with_null(share, rng=0)
+
+
 def test_save_then_open_gives_the_same_as_a_memory_map(tmp_path):
     dataset = dataset_of([3, 1, 4])
     dataset.save(tmp_path / "set")

@@ -16,6 +16,7 @@ a module imports only modules that stand before it there.
 ``alphabet``              characters and their labels
 ``images``                pictures of any kind to arrays of one kind
 ``preprocessing``         ink polarity, binarize, crop, pad, resize, center
+``noise``                 images of nothing, for the null class
 ``data``                  labeled character images: select, split, relabel, join, save, open
 ``datasets``              one loader for each published set
 ``models``                Keras networks: dense, LeNet, convolutional
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         files,
         images,
         models,
+        noise,
         plots,
         preprocessing,
         training,
@@ -56,6 +58,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "alphabet",
     "images",
     "preprocessing",
+    "noise",
     "data",
     "datasets",
     "models",

@@ -18,7 +18,6 @@ import click
 
 from handwriting import __version__
 from handwriting.errors import HandwritingError
-from handwriting.files import check_writable
 
 if TYPE_CHECKING:
     from handwriting.data import CharacterDataset
@@ -147,7 +146,6 @@ def train(
     out = out or Path(f"{model}-{Path(dataset).name}.keras")
     if out.suffix != ".keras":
         raise click.UsageError(f"--out must end in .keras, got {out}")
-    check_writable(out)
     data = _load(dataset, None, path, default_split="train")
 
     _import_keras()
@@ -170,7 +168,6 @@ def train(
         tensorboard=tensorboard,
         rng=seed,
     )
-    models.save(network, out, alphabet=data.alphabet, recipe=data.recipe)
     best = max(history["val_accuracy"])
     click.echo(f"Best of {len(history['loss'])} epochs: {best:.2%} of the held-back images right.")
     click.echo(str(out))

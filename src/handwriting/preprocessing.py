@@ -29,6 +29,7 @@ __all__ = [
     "center",
     "clean",
     "crop",
+    "find_recipe",
     "fit_box",
     "normalize",
     "otsu",
@@ -106,6 +107,21 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         )
     }
 )
+
+
+def find_recipe(name: str) -> Recipe:
+    """The published recipe of a name.
+
+    Raises:
+        ValueError: no such recipe.
+
+    Example:
+        >>> find_recipe("alphanum").size
+        24
+    """
+    if name not in RECIPES:
+        raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
+    return RECIPES[name]
 
 
 def to_ink(images: Image, polarity: Polarity = "auto") -> Image:
@@ -328,9 +344,7 @@ def normalize(images: Image, recipe: str | Recipe = "mnist") -> Image:
         (24, 24)
     """
     if isinstance(recipe, str):
-        if recipe not in RECIPES:
-            raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {recipe!r}")
-        recipe = RECIPES[recipe]
+        recipe = find_recipe(recipe)
     result = fit_box(images, recipe.size, box=recipe.box, by=recipe.center)
     return np.ascontiguousarray(result.swapaxes(-1, -2)) if recipe.transposed else result
 

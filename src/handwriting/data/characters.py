@@ -16,6 +16,7 @@ from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import checks, storage
 from handwriting.files import StrPath
 from handwriting.images import Image
+from handwriting.noise import null_images
 
 __all__ = ["CharacterDataset"]
 
@@ -207,6 +208,47 @@ class CharacterDataset:
             " + ".join(each.name for each in everyone) if name is None else name,
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
         )
+
+    def with_null(self, share: float, *, rng: int | np.random.Generator) -> "CharacterDataset":
+        """These images with images of nothing among them, at random places, in memory.
+
+        The alphabet gets the null class, at label 0, if it has none. Null images that are there
+        already count: only what is missing is made.
+
+        Args:
+            share: of null images in the result, in (0, 1), as near as whole images come to it.
+            rng: a seed or a generator, for the null images (see :mod:`handwriting.noise`) and their
+                places; the other images stay in their order.
+
+        Raises:
+            ValueError: ``share`` is out of range, or there are more null images already.
+
+        Example:
+            >>> from handwriting.datasets import digits
+            >>> some = digits.load("test").with_null(0.1, rng=0)
+            >>> len(some), some.counts()[""]
+            (400, 40)
+        """
+        if not 0 < share < 1:
+            raise ValueError(f"share must lie between 0 and 1, got {share}")
+        named = self.relabel(self.alphabet.with_null())
+        present = int(np.count_nonzero(named.labels == 0))
+        wanted = round((len(self) - present) * share / (1 - share))
+        if present > wanted:
+            raise ValueError(
+                f"share must be at least that of the null images that are there, got {share} and "
+                f"{present} of {len(self)} images; take some out with select"
+            )
+        generator = np.random.default_rng(rng)
+        total = len(self) + wanted - present
+        added = np.zeros(total, bool)
+        added[generator.permutation(total)[: wanted - present]] = True
+        images = np.empty((total, *self.image_shape), np.uint8)
+        images[added] = null_images(wanted - present, self.image_shape, rng=generator)
+        images[~added] = self.images
+        labels = np.zeros(total, np.int64)
+        labels[~added] = named.labels
+        return dataclasses.replace(named, images=images, labels=labels)
 
     def save(self, path: StrPath) -> None:
         """Write the dataset as a folder of ``images.npy``, ``labels.npy`` and ``dataset.json``.

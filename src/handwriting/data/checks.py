@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handwriting.alphabet import NULL, Alphabet
-from handwriting.preprocessing import RECIPES
+from handwriting.preprocessing import find_recipe
 
 __all__ = ["facts", "fraction", "images", "index", "integers", "own", "sample", "union"]
 
@@ -18,8 +18,8 @@ def facts(alphabet: object, name: object, recipe: str | None) -> None:
         raise TypeError(f"alphabet must be an Alphabet, got {type(alphabet).__name__}")
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, got {name!r}")
-    if recipe is not None and recipe not in RECIPES:
-        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or None, got {recipe!r}")
+    if recipe is not None:
+        find_recipe(recipe)
 
 
 def images(array: Any) -> None:

@@ -20,7 +20,7 @@ from handwriting.alphabet import Alphabet
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, refusing_damage, replacing
 from handwriting.models.registry import NAMES, build
-from handwriting.preprocessing import RECIPES
+from handwriting.preprocessing import find_recipe
 
 __all__ = ["Card", "card", "load", "save"]
 
@@ -42,12 +42,19 @@ class Card:
         alphabet: the characters of its outputs.
         image_shape: (height, width) that it eats.
         recipe: the name in ``preprocessing.RECIPES`` that makes such images of pictures, or None.
+
+    Raises:
+        ValueError: no such recipe.
     """
 
     model: str
     alphabet: Alphabet
     image_shape: tuple[int, int]
     recipe: str | None
+
+    def __post_init__(self) -> None:
+        if self.recipe is not None:
+            find_recipe(self.recipe)
 
 
 def save(
@@ -70,8 +77,6 @@ def save(
     """
     if Path(path).suffix != ".keras":
         raise ValueError(f"path must end in .keras, got {str(path)!r}")
-    if recipe is not None and recipe not in RECIPES:
-        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or None, got {recipe!r}")
     if model.name not in NAMES:
         raise ValueError(
             f"model must come from one of the builders {', '.join(NAMES)}, got one named "
@@ -229,7 +234,4 @@ def _from_json(data: bytes) -> Card:
         raise ValueError(f"image_shape must be two integers in [1, {_MAX_SIDE}]")
     if not isinstance(value["alphabet"], list) or len(value["alphabet"]) > _MAX_CHARACTERS:
         raise ValueError(f"alphabet must be a list of at most {_MAX_CHARACTERS} characters")
-    recipe = value["recipe"]
-    if recipe is not None and recipe not in RECIPES:
-        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or null, got {recipe!r}")
-    return Card(value["model"], Alphabet(value["alphabet"]), (height, width), recipe)
+    return Card(value["model"], Alphabet(value["alphabet"]), (height, width), value["recipe"])
