@@ -14,7 +14,9 @@ import functools
 import gzip
 import importlib
 import io
+import itertools
 import os
+import re
 import struct
 import sys
 import tarfile
@@ -27,7 +29,7 @@ from typing import Any, BinaryIO, Self, cast
 from handwriting.errors import CorruptFileError, HandwritingError, MissingDataError
 from handwriting.files import StrPath
 
-__all__ = ["Archive", "Limits", "Member", "gunzip", "open_archive", "read_tar", "reading"]
+__all__ = ["Archive", "Limits", "Member", "gunzip", "open_archive", "reading"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,15 +137,18 @@ class Member:
 
 
 def open_archive(path: StrPath | Member, limits: Limits | None = None) -> Archive:
-    """Open a folder or a zip file, or a zip file within one.
+    """Open a folder, a zip file or a tar file, or a zip file within one.
+
+    Nothing of a file is read before its names are asked for.
 
     Args:
-        path: the folder or file; or a member of another archive, which is read into memory.
-        limits: what the archive may claim at most.
+        path: the folder or file; of a tar file in parts (``.tar.gz.01``, ``.tar.gz.02`` and so on)
+            the first; or a member of another archive, a zip file, which is read into memory.
+        limits: what the archive may claim at most. A tar file is read into memory as a whole, and
+            so may claim 2 GiB, whatever the limits say.
 
     Raises:
         MissingDataError: there is nothing at ``path``.
-        CorruptFileError: it is a file but no zip, is damaged, or exceeds a limit.
     """
     limits = limits or Limits()
     if isinstance(path, Member):
@@ -161,33 +166,9 @@ def open_archive(path: StrPath | Member, limits: Limits | None = None) -> Archiv
         return _Folder(path)
     if not path.is_file():
         raise MissingDataError(f"{path} does not exist; check the path")
+    if _TAR.search(path.name):
+        return _Tar(path, limits)
     return _Zip(path, lambda: Path(path).open("rb"), str(path), limits)
-
-
-def read_tar(parts: Sequence[Path], limits: Limits | None = None) -> Iterator[tuple[str, bytes]]:
-    """The files of a tar, compressed or not, which may be cut into parts, in their order.
-
-    Args:
-        parts: the file, or its parts in order.
-        limits: what the archive may claim at most.
-
-    Yields:
-        The name and the contents of each regular file; links, devices and hidden files are left
-        out.
-
-    Raises:
-        CorruptFileError: it is damaged, cut short, or exceeds a limit.
-    """
-    limits = limits or Limits()
-    name = " + ".join(str(part) for part in parts)
-    budget = limits.total
-    with _Joined(parts) as joined, reading(name), tarfile.open(fileobj=joined, mode="r|*") as tar:
-        for count, info in enumerate(tar):
-            budget -= info.size
-            _check_claims(name, count, budget, limits)
-            _check_name(name, info.name)
-            if info.isreg() and not _is_hidden(info.name):
-                yield info.name.removeprefix("./"), cast("Any", tar.extractfile(info)).read()
 
 
 @contextlib.contextmanager
@@ -362,6 +343,58 @@ def _check_zip(name: str, files: list[zipfile.ZipInfo], limits: Limits) -> None:
                 f"{info.filename} in {name} claims {info.file_size:,} bytes packed into "
                 f"{info.compress_size:,}; it was made to fill your memory, or damaged"
             )
+
+
+_TAR = re.compile(r"\.(tar|tar\.(gz|bz2|xz)|tgz)(\.0*1)?$")
+_TAR_TOTAL = 2 << 30
+
+
+class _Tar(Archive):
+    """The files in a tar file, compressed or not, perhaps in parts; all in memory."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(path)
+        self._limits = dataclasses.replace(limits, total=min(limits.total, _TAR_TOTAL))
+
+    @functools.cached_property
+    def _files(self) -> dict[str, bytes]:
+        files: dict[str, bytes] = {}
+        left = self._limits.total
+        with (
+            _Joined(self.sources()) as joined,
+            reading(self.path),
+            tarfile.open(fileobj=joined, mode="r|*") as tar,
+        ):
+            for count, info in enumerate(tar):
+                left -= info.size
+                _check_claims(str(self.path), count, left, self._limits)
+                _check_name(str(self.path), info.name)
+                # Links and devices have nothing to read.
+                if info.isreg() and not _is_hidden(info.name):
+                    name = info.name.removeprefix("./")
+                    files[name] = cast("Any", tar.extractfile(info)).read()
+        return files
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        return list(self._files)
+
+    def open(self, name: str) -> BinaryIO:
+        return io.BytesIO(self._files[name])
+
+    def read(self, name: str) -> bytes:
+        return self._files[name]
+
+    def sources(self, *names: str) -> list[Path]:
+        digits = len(self.path.name) - len(self.path.name.rstrip("0123456789"))
+        if not digits:
+            return [self.path]
+        stem = self.path.name[:-digits]
+        parts = (self.path.with_name(f"{stem}{part:0{digits}}") for part in itertools.count(1))
+        return list(itertools.takewhile(Path.is_file, parts))
+
+    def close(self) -> None:
+        pass
 
 
 class _Joined(io.RawIOBase):

@@ -29,8 +29,8 @@ class RemoteFile:
     """
 
     name: str
-    size: int
-    sha256: str
+    size: int | None
+    sha256: str | None
     mirrors: tuple[str, ...]
 
 
@@ -83,10 +83,12 @@ def fetch(file: RemoteFile, folder: Path, *, offline: bool = False) -> Path:
 
 def key(files: Sequence[Path], *settings: object) -> str:
     """A name for what is made from some files: another one as soon as a file changes."""
+    # Sets of many thousand files are common, and finding the true place of each takes long.
+    places = {folder: folder.resolve() for folder in {file.parent for file in files}}
     facts = [repr(settings)]
     for file in files:
         state = file.stat()
-        facts.append(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}")
+        facts.append(f"{places[file.parent] / file.name} {state.st_size} {state.st_mtime_ns}")
     return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
