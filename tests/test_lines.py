@@ -197,6 +197,18 @@ def test_concat_pads_with_paper_and_unites_alphabets():
         wide.concat(LineDataset(np.zeros((0, 5, 9), np.uint8), [], [], LOWERCASE))
 
 
+def test_a_notebook_shows_lines_with_their_texts():
+    alphabet = Alphabet("<b>&")
+
+    page = lines_of(["<b>", "&"], alphabet, name="<i>")._repr_html_()
+
+    assert page.count("data:image/png;base64,") == 2
+    assert "&lt;b&gt;</div>" in page
+    assert "&amp;</div>" in page
+    assert "<i>" not in page
+    assert "0 lines" in lines_of([])._repr_html_()
+
+
 def test_save_then_open_gives_the_same_as_a_memory_map(tmp_path):
     alphabet = Alphabet(("", *" é\u2028'\"\\<", *LOWERCASE))
     texts = ["é\u2028 a", "", "\"'\\<", ""]
