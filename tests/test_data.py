@@ -1,12 +1,16 @@
+import base64
+import io
 import json
 import os
+import re
 
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handwriting.alphabet import DIGITS, LETTERS, Alphabet
+from handwriting.alphabet import DIGITS, LETTERS, LOWERCASE, Alphabet
 from handwriting.data import CharacterDataset
 from handwriting.errors import CorruptFileError, MissingDataError
 
@@ -171,13 +175,129 @@ def test_relabel_loses_nothing_unless_told_to():
         dataset.relabel(Alphabet("01"), outside="ignore")
 
 
-def test_join_appends():
-    joined = dataset_of([1, 2]).join(dataset_of([3]))
+def test_select_takes_characters():
+    dataset = dataset_of([4, 0, 2, 0, 1], Alphabet("abxy").with_null())
 
-    assert joined.characters == ["1", "2", "3"]
-    assert joined.name == "some + some"
-    with pytest.raises(ValueError, match="one image shape and one alphabet"):
-        dataset_of([1]).join(dataset_of([1], LETTERS))
+    assert dataset.select("yb").images[:, 0, 0].tolist() == [0, 2]
+    assert dataset.select(["", "b"]).characters == ["", "b", ""]
+    assert dataset.select("yb").alphabet == dataset.alphabet
+    assert len(dataset.select("")) == 0
+    with pytest.raises(ValueError, match="'q' is not one of the 5 characters"):
+        dataset.select("aq")
+
+
+def test_sample_draws_without_replacement():
+    dataset = dataset_of([1] * 50)
+
+    drawn = dataset.sample(20, rng=0).images[:, 0, 0].tolist()
+    assert drawn == sorted(set(drawn))
+    assert len(drawn) == 20
+    assert drawn == dataset.sample(20, rng=0).images[:, 0, 0].tolist()
+    assert drawn != dataset.sample(20, rng=1).images[:, 0, 0].tolist()
+    for n in (-1, 51):
+        with pytest.raises(ValueError, match=rf"n must lie in \[0, 50\].*got {n}"):
+            dataset.sample(n, rng=0)
+
+
+def test_merge_case_makes_emnists_47_classes_of_62():
+    characters = Alphabet(DIGITS.characters + LETTERS.characters[26:] + LETTERS.characters[:26])
+    merged = dataset_of(range(62), characters).merge_case()
+
+    assert "".join(merged.alphabet) == "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+    assert "".join(merged.characters) == (
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabCdefghIJKLMnOPqrStUVWXYZ"
+    )
+    assert merged.images[:, 0, 0].tolist() == list(range(62))
+
+
+def test_merge_case_takes_letters():
+    dataset = dataset_of(range(5), Alphabet("aAbzé"))
+
+    assert "".join(dataset.merge_case("B").characters) == "aABzé"
+    assert "".join(dataset.merge_case(LOWERCASE).characters) == "AABZé"
+    assert "".join(dataset.merge_case("é").characters) == "aAbzÉ"
+    assert list(dataset.merge_case(LOWERCASE).alphabet) == ["A", "B", "Z", "é"]
+    for letter in ("1", "ß", ""):
+        with pytest.raises(ValueError, match="letters must have two cases"):
+            dataset.merge_case([letter])
+
+
+def test_concat_appends():
+    both = dataset_of([1, 2]).concat(dataset_of([3]), dataset_of([4]))
+
+    assert both.characters == ["1", "2", "3", "4"]
+    assert both.images[:, 0, 0].tolist() == [0, 1, 0, 0]
+    assert both.alphabet == DIGITS
+    assert both.name == "some + some + some"
+    assert dataset_of([1]).concat(name="new").name == "new"
+
+
+def test_concat_unites_alphabets_with_null_first():
+    first = dataset_of([0, 1], Alphabet("ba"))
+    second = dataset_of([0, 1, 2], Alphabet("cb").with_null())
+
+    both = first.concat(second)
+
+    assert list(both.alphabet) == ["", "b", "a", "c"]
+    assert both.characters == ["b", "a", "", "c", "b"]
+
+
+def test_concat_keeps_a_recipe_that_all_have():
+    images = np.zeros((1, 28, 28), np.uint8)
+    a, b = (CharacterDataset(images, [0], DIGITS, "", name) for name in ("mnist", "emnist"))
+
+    assert a.concat(a).recipe == "mnist"
+    assert a.concat(b).recipe is None
+
+
+def test_concat_wants_one_shape():
+    other = CharacterDataset(np.zeros((1, 5, 5), np.uint8), [1], DIGITS)
+
+    with pytest.raises(ValueError, match=r"one shape .* got \[\(4, 5\), \(5, 5\)\]"):
+        dataset_of([1]).concat(other)
+
+
+def png_in(page):
+    (data,) = re.findall(r'src="data:image/png;base64,([^"]*)"', page)
+    return np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(data))))
+
+
+def test_a_notebook_shows_images_and_counts():
+    dataset = dataset_of([0, 1, 2, 1], Alphabet("<&").with_null())
+
+    page = dataset._repr_html_()
+
+    picture = png_in(page)
+    assert picture.shape == (4 * 12, 4 * 5 * 12)
+    assert picture[0, :: 5 * 12].tolist() == [255, 254, 253, 252]  # ink is dark
+    assert "null: 1" in page
+    assert "&lt;: 2" in page
+    assert "&amp;: 1" in page
+
+
+def test_a_notebook_shows_images_from_all_over_a_sorted_set():
+    picture = png_in(dataset_of(np.arange(200) // 20)._repr_html_())
+
+    assert picture.shape[1] <= 1200
+    assert picture.min() == 255 - 199
+
+
+def test_nothing_in_a_name_is_html():
+    images = np.zeros((1, 600, 4000), np.uint8)
+    dataset = CharacterDataset(images, [0], DIGITS, "<script>alert('&')</script>")
+
+    page = dataset._repr_html_()
+
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert png_in(page).shape[1] <= 1200
+
+
+def test_a_notebook_shows_an_empty_dataset():
+    page = dataset_of([1]).select([])._repr_html_()
+
+    assert "0 images" in page
+    assert "<img" not in page
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9])

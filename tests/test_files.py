@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from handwriting.files import check_writable, replacing
+from handwriting.errors import CorruptFileError, MissingDataError
+from handwriting.files import check_writable, refusing_damage, replacing
 
 
 def test_a_block_that_ends_well_leaves_the_new_file_alone_in_the_folder(tmp_path):
@@ -82,3 +83,24 @@ def test_check_writable_changes_nothing_and_finds_out(tmp_path):
     assert (tmp_path / "note.txt").read_text() == "old"
     with pytest.raises(OSError, match="Not a directory|File exists"):
         check_writable(tmp_path / "note.txt" / "new.txt")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, EOFError, RecursionError])
+def test_damage_is_one_exception(error):
+    with (
+        pytest.raises(CorruptFileError, match=r"a.txt is damaged \(.*odd.*\); mend it") as told,
+        refusing_damage("a.txt", "mend it"),
+    ):
+        raise error("odd")
+    assert isinstance(told.value.__cause__, error)
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError, MissingDataError])
+def test_what_is_no_damage_passes(error):
+    with pytest.raises(error), refusing_damage("a.txt", "mend it"):
+        raise error("other")
+
+
+def test_damage_that_is_told_already_keeps_its_message():
+    with pytest.raises(CorruptFileError, match="^first$"), refusing_damage("a.txt", "mend it"):
+        raise CorruptFileError("first")

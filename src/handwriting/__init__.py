@@ -17,7 +17,7 @@ a module imports only modules that stand before it there.
 ``images``                pictures of any kind to arrays of one kind
 ``preprocessing``         ink polarity, binarize, crop, pad, resize, center
 ``noise``                 images of nothing, for the null class
-``data``                  labeled character images: select, split, relabel, join, save, open
+``data``                  labeled character images: select, split, relabel, concat, save, open
 ``datasets``              one loader for each published set
 ``models``                Keras networks: dense, LeNet, convolutional
 ``training``              fit a model to a dataset

@@ -88,10 +88,10 @@ def refusing_damage(what: str, advice: str) -> Iterator[None]:
         CorruptFileError: the block raised what json, NumPy and checks of values raise.
 
     Example:
-        >>> with refusing_damage("digits.txt", "write it again"):
-        ...     int("four")
+        >>> with refusing_damage("texts.txt", "fetch it again"):
+        ...     raise EOFError("it ends early")
         Traceback (most recent call last):
-        handwriting.errors.CorruptFileError: digits.txt is damaged (invalid literal for int() ...
+        handwriting.errors.CorruptFileError: texts.txt is damaged (it ends early); fetch it again
     """
     try:
         yield

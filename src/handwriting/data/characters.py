@@ -1,26 +1,23 @@
-"""Labeled images of characters, as one value that walks the road.
-
-A :class:`CharacterDataset` is four things held together: images, labels, the alphabet that gives
-labels their meaning, and a name. The images are often a read-only memory map of a file, so that a
-set larger than memory opens at once.
-"""
+"""Labeled images of single characters."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handwriting.alphabet import Alphabet, Labels
-from handwriting.data import checks, storage
+from handwriting.data import checks, html, storage
 from handwriting.files import StrPath
 from handwriting.images import Image
 from handwriting.noise import null_images
 
-__all__ = ["CharacterDataset"]
+__all__ = ["LOOK_ALIKE", "CharacterDataset"]
 
 Indices = NDArray[np.int64]
+LOOK_ALIKE = "cijklmopsuvwxyz"
+"""The letters whose upper and lower case differ in size more than in form, by EMNIST's authors."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -89,20 +86,56 @@ class CharacterDataset:
         numbers = np.bincount(self.labels, minlength=len(self.alphabet)).tolist()
         return dict(zip(self.alphabet, numbers, strict=True))
 
+    def _repr_html_(self) -> str:
+        shown = self.images[html.spread(len(self), 20)]
+        strip = np.hstack([np.zeros((self.image_shape[0], 0), np.uint8), *shown])
+        zoom = max(1, 48 // self.image_shape[0])
+        counts = [f"{html.label(character)}: {n:,}" for character, n in self.counts().items() if n]
+        parts = [html.picture(strip, zoom=zoom), " &nbsp;".join(counts)] if len(self) else []
+        return html.block(repr(self), *parts)
+
     def select(self, which: ArrayLike | slice) -> "CharacterDataset":
-        """The images at some positions.
+        """The images at some positions, or those of some characters.
 
         Args:
-            which: a slice (the images stay a view), integer positions or a (n,) boolean mask (the
-                images are copied into memory).
+            which: a slice (the images stay a view), integer positions, a (n,) boolean mask or
+                characters: a ``str``, or a list of them where null is among them (the images are
+                copied into memory).
+
+        Raises:
+            ValueError: a character is not in the alphabet.
 
         Example:
             >>> from handwriting.datasets import digits
-            >>> sevens = digits.load("test")
-            >>> sevens = sevens.select(sevens.labels == 7)
+            >>> test = digits.load("test")
+            >>> test.select(slice(100))
+            CharacterDataset('digits/test': 100 images of 28 x 28, 10 characters)
+            >>> sorted(set(test.select("17").characters))
+            ['1', '7']
+            >>> dark = test.select(test.images.mean(axis=(1, 2)) > 40)
         """
         index = checks.index(which)
+        if isinstance(index, np.ndarray) and index.dtype.kind == "U":
+            characters = which if isinstance(which, str) else index.ravel().tolist()
+            index = np.isin(self.labels, self.alphabet.encode(characters))
         return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
+
+    def sample(self, n: int, *, rng: int | np.random.Generator) -> "CharacterDataset":
+        """``n`` images drawn at random without replacement, in the order of this set.
+
+        Args:
+            n: how many.
+            rng: a seed or a generator.
+
+        Raises:
+            ValueError: there are fewer than ``n``.
+
+        Example:
+            >>> from handwriting.datasets import digits
+            >>> len(digits.load("test").sample(50, rng=0))
+            50
+        """
+        return self.select(checks.sample(len(self), n, rng))
 
     def split_indices(
         self, fraction: float, *, rng: int | np.random.Generator
@@ -121,8 +154,7 @@ class CharacterDataset:
         Raises:
             ValueError: ``fraction`` is out of range, or leaves one part without images.
         """
-        if not 0 < fraction < 1:
-            raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
+        checks.fraction(fraction)
         generator = np.random.default_rng(rng)
         classes = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
         shares = _shares([len(members) for members in classes], fraction)
@@ -187,24 +219,69 @@ class CharacterDataset:
         kept = self.select(labels >= 0) if lost else self
         return dataclasses.replace(kept, labels=labels[labels >= 0], alphabet=alphabet)
 
-    def join(self, *others: "CharacterDataset", name: str | None = None) -> "CharacterDataset":
-        """This dataset's images followed by those of others, in memory.
+    def merge_case(self, letters: Iterable[str] = LOOK_ALIKE) -> "CharacterDataset":
+        """The same images, with one class for both cases of some letters: the upper-case one.
+
+        Args:
+            letters: which; by default the 15 whose two cases look alike. ``alphabet.LOWERCASE``
+                merges all of ASCII.
+
+        Returns:
+            A dataset whose alphabet has the upper-case letter where the first of the two cases was.
 
         Raises:
-            ValueError: the image shapes or alphabets differ.
+            ValueError: a letter has no other case that is one character.
+
+        Example:
+            >>> from handwriting.alphabet import LETTERS
+            >>> images = np.zeros((4, 28, 28), np.uint8)
+            >>> merged = CharacterDataset(images, LETTERS.encode("CcAa"), LETTERS).merge_case()
+            >>> merged.characters, len(merged.alphabet)
+            (['C', 'C', 'A', 'a'], 37)
+
+        Source:
+            Cohen, Afshar, Tapson, van Schaik: EMNIST: an extension of MNIST to handwritten letters.
+            IJCNN 2017 (arXiv 1702.05373), section II: the letters of By_Merge.
+        """
+        rename = {letter.lower(): letter.upper() for letter in letters}
+        for lower, upper in rename.items():
+            if len(lower) != 1 or len(upper) != 1 or lower == upper:
+                raise ValueError(f"letters must have two cases of one character, got {lower!r}")
+        merged = dict.fromkeys(rename.get(character, character) for character in self.alphabet)
+        return self.relabel(Alphabet(merged), rename=rename)
+
+    def concat(self, *others: "CharacterDataset", name: str | None = None) -> "CharacterDataset":
+        """This dataset's images followed by those of others, in memory.
+
+        Different alphabets are united in the order of first appearance, null first.
+
+        Args:
+            *others: datasets with images of the same shape.
+            name: of the result; by default the names of all with ``" + "`` between them.
+
+        Raises:
+            ValueError: the image shapes differ.
+
+        Example:
+            >>> from handwriting.datasets import digits
+            >>> test = digits.load("test")
+            >>> ones = test.relabel(Alphabet("1"), outside="drop")
+            >>> twos = test.relabel(Alphabet("2"), outside="drop")
+            >>> twos.concat(ones).alphabet
+            Alphabet('21')
         """
         everyone = (self, *others)
-        for other in others:
-            if other.image_shape != self.image_shape or other.alphabet != self.alphabet:
-                raise ValueError(
-                    f"datasets must have one image shape and one alphabet to be joined, got "
-                    f"{self.image_shape} and {other.image_shape}, {self.alphabet!r} and "
-                    f"{other.alphabet!r}; use preprocessing.fit_box and relabel first"
-                )
+        shapes = [each.image_shape for each in everyone]
+        if len(set(shapes)) > 1:
+            raise ValueError(
+                f"images must have one shape to be put together, got {shapes}; use "
+                "preprocessing.fit_box first"
+            )
+        alphabet = checks.union(each.alphabet for each in everyone)
         return CharacterDataset(
             np.concatenate([each.images for each in everyone]),
-            np.concatenate([each.labels for each in everyone]),
-            self.alphabet,
+            np.concatenate([each.relabel(alphabet).labels for each in everyone]),
+            alphabet,
             " + ".join(each.name for each in everyone) if name is None else name,
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
         )

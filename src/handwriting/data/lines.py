@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from handwriting.alphabet import Alphabet, Labels
-from handwriting.data import checks, storage
+from handwriting.data import checks, html, storage
 from handwriting.files import StrPath
 from handwriting.images import Image
 
@@ -107,6 +107,13 @@ class LineDataset:
         """How often each character of the alphabet stands in the texts, in its order."""
         numbers = collections.Counter(itertools.chain.from_iterable(self.texts))
         return {character: numbers[character] for character in self.alphabet}
+
+    def _repr_html_(self) -> str:
+        lines = [
+            f"{html.picture(self.images[i, :, : self.widths[i]])} {html.escape(self.texts[i])}"
+            for i in html.spread(len(self), 5)
+        ]
+        return html.block(repr(self), *lines)
 
     def select(self, which: ArrayLike | slice) -> "LineDataset":
         """The lines at some positions.
