@@ -82,7 +82,8 @@ def fit(
         schedule: what becomes of the learning rate: ``"cosine"`` goes down to 0 over all epochs,
             ``"plateau"`` halves it after ``patience // 2`` epochs without a lower validation loss,
             ``"constant"`` keeps it.
-        patience: epochs without progress before training stops.
+        patience: epochs without progress before training stops. With ``"cosine"`` a run that stops
+            early misses the low learning rates at the end; ``patience=epochs`` never stops.
         augmentation: move the training images at random; they are never stored.
         checkpoint: a ``.keras`` file to keep the best model so far in, replaced as a whole.
         csv: a file for one line of figures an epoch.
