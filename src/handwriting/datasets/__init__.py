@@ -16,9 +16,22 @@ from typing import Any
 from handwriting.data import CharacterDataset
 from handwriting.files import StrPath
 
-__all__ = ["NAMES", "archive", "digits", "emnist", "idx", "load", "mnist", "module", "store"]
+__all__ = [
+    "NAMES",
+    "alphanum",
+    "archive",
+    "digits",
+    "emnist",
+    "folders",
+    "idx",
+    "load",
+    "mnist",
+    "module",
+    "store",
+    "unipen_characters",
+]
 
-NAMES = ("digits", "mnist", "emnist")
+NAMES = ("digits", "mnist", "emnist", "alphanum", "unipen_characters")
 
 
 def load(

@@ -296,6 +296,7 @@ class _Zip(Archive):
                 opened = zipfile.ZipFile(stream)
             _check_zip(self._name, opened.infolist(), self._limits)
             self._to_close = on_error.pop_all()
+            self._opened = stream
         return opened
 
     @functools.cached_property
@@ -312,15 +313,40 @@ class _Zip(Archive):
             return cast("BinaryIO", self._zip.open(self._files[name]))
 
     def read(self, name: str) -> bytes:
+        info = self._files[name]
         with reading(f"{name} in {self._name}"):
-            # zipfile stops at the size that the archive claims, and then compares the checksum.
-            return self._zip.read(self._files[name])
+            # zipfile's own way takes eight times as long, a third of the whole where the members
+            # are pictures of characters. It does take what is large or packed in other ways.
+            if info.compress_type not in _PLAIN or info.file_size > _SMALL:
+                return self._zip.read(info)
+            data = self._unpacked(info)
+            if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+                raise zipfile.BadZipFile("its size or checksum is not what the archive says")
+            return data
+
+    def _unpacked(self, info: zipfile.ZipInfo) -> bytes:
+        stream = self._opened
+        stream.seek(info.header_offset)
+        signature, name_length, extra_length = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
+        if signature != b"PK\3\4":
+            raise zipfile.BadZipFile("it does not begin where the archive says")
+        before = name_length + extra_length
+        packed = stream.read(before + info.compress_size)[before:]
+        if info.compress_type == zipfile.ZIP_STORED:
+            return packed
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, info.file_size + 1)
 
     def sources(self, *names: str) -> list[Path]:
         return [self.path]
 
     def close(self) -> None:
         self._to_close.close()
+
+
+_PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_SMALL = 1 << 20
+# Signature, and the lengths of the two fields that stand between the header and the bytes.
+_LOCAL_HEADER = struct.Struct("<4s22x2H")
 
 
 def _check_zip(name: str, files: list[zipfile.ZipInfo], limits: Limits) -> None:
@@ -345,7 +371,7 @@ def _check_zip(name: str, files: list[zipfile.ZipInfo], limits: Limits) -> None:
             )
 
 
-_TAR = re.compile(r"\.(tar|tar\.(gz|bz2|xz)|tgz)(\.0*1)?$")
+_TAR = re.compile(r"\.(tar|tar\.gz|tgz)(\.0*1)?$")
 _TAR_TOTAL = 2 << 30
 
 
@@ -363,7 +389,8 @@ class _Tar(Archive):
         with (
             _Joined(self.sources()) as joined,
             reading(self.path),
-            tarfile.open(fileobj=joined, mode="r|*") as tar,
+            _plain(joined) as stream,
+            tarfile.open(fileobj=stream, mode="r|") as tar,
         ):
             for count, info in enumerate(tar):
                 left -= info.size
@@ -373,6 +400,9 @@ class _Tar(Archive):
                 if info.isreg() and not _is_hidden(info.name):
                     name = info.name.removeprefix("./")
                     files[name] = cast("Any", tar.extractfile(info)).read()
+            # The checksum stands behind the end that tar sees.
+            while stream.read(1 << 20):
+                pass
         return files
 
     @functools.cached_property
@@ -395,6 +425,11 @@ class _Tar(Archive):
 
     def close(self) -> None:
         pass
+
+
+def _plain(stream: "_Joined") -> BinaryIO:
+    buffered = io.BufferedReader(stream)
+    return gunzip(buffered) if buffered.peek(2)[:2] == b"\x1f\x8b" else buffered
 
 
 class _Joined(io.RawIOBase):
