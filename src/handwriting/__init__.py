@@ -16,10 +16,11 @@ a module imports only modules that stand before it there.
 ``alphabet``              characters and their labels
 ``images``                pictures of any kind to arrays of one kind
 ``preprocessing``         ink polarity, binarize, crop, pad, resize, center
-``data``                  labeled character images: select, split, relabel, concat, save, open
+``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
 ``models``                Keras networks: dense, LeNet, convolutional
 ``training``              fit a model to a dataset
+``conversion``            datasets for tf.data, torch, Hugging Face, pandas
 ``evaluation``            accuracy, per-class table, confusions
 ``plots``                 a figure of every step
 ``demo``                  the whole road in under a minute
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from handwriting import (
         alphabet,
         cli,
+        conversion,
         data,
         datasets,
         demo,
@@ -60,6 +62,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "datasets",
     "models",
     "training",
+    "conversion",
     "evaluation",
     "plots",
     "demo",
