@@ -14,6 +14,7 @@ PACKAGE = Path(handwriting.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"numpy", "PIL", "keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "scipy"}
 KERAS_ROOMS = {"models", "training"}
+BACKENDS_OF = {"conversion": {"tensorflow", "torch"}}
 
 
 def step_of(file):
@@ -69,7 +70,7 @@ def test_the_layer_check_can_fail():
 def test_backends_are_never_imported_and_keras_only_in_its_rooms(file):
     names = {name.split(".")[0] for name in imports(ast.parse(file.read_text(encoding="utf-8")))}
 
-    assert not names & {"tensorflow", "jax", "torch"}
+    assert not names & ({"tensorflow", "jax", "torch"} - BACKENDS_OF.get(step_of(file), set()))
     if step_of(file) not in KERAS_ROOMS | {"cli"}:
         assert "keras" not in names
 
@@ -77,6 +78,12 @@ def test_backends_are_never_imported_and_keras_only_in_its_rooms(file):
 @pytest.mark.parametrize("code", ["import handwriting", "import handwriting.cli"])
 def test_import_loads_nothing_heavy(code):
     assert not modules_loaded_by(code) & HEAVY
+
+
+def test_conversion_loads_other_libraries_only_when_it_converts():
+    others = {"tensorflow", "torch", "keras", "pandas", "datasets", "PIL"}
+
+    assert not modules_loaded_by("import handwriting.conversion") & others
 
 
 def test_the_import_check_can_fail():

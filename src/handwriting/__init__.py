@@ -17,10 +17,11 @@ a module imports only modules that stand before it there.
 ``images``                pictures of any kind to arrays of one kind
 ``preprocessing``         ink polarity, binarize, crop, pad, resize, center
 ``noise``                 images of nothing, for the null class
-``data``                  labeled character images: select, split, relabel, concat, save, open
+``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
 ``models``                Keras networks: dense, LeNet, convolutional
 ``training``              fit a model to a dataset
+``conversion``            datasets for tf.data, torch, Hugging Face, pandas
 ``evaluation``            accuracy, per-class table, confusions
 ``plots``                 a figure of every step
 ``demo``                  the whole road in under a minute
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from handwriting import (
         alphabet,
         cli,
+        conversion,
         data,
         datasets,
         demo,
@@ -63,6 +65,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "datasets",
     "models",
     "training",
+    "conversion",
     "evaluation",
     "plots",
     "demo",
