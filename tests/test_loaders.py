@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from handwriting import datasets
-from handwriting.datasets import alphanum, emnist, idx
+from handwriting.datasets import emnist, idx, store
+from handwriting.errors import CorruptFileError
 
 
 def letter_f(side=28):
@@ -120,9 +121,9 @@ def test_every_loader_gives_upright_ink_from_a_memory_map(source, split):
     assert dataset.labels.min() >= 0
     assert len(dataset.labels) == len(dataset)
     assert dataset.name == f"{name}/{split}"
-    assert dataset.alphabet == getattr(
-        datasets.module(name), "ALPHABETS", {name.partition("/")[2]: dataset.alphabet}
-    ).get(name.partition("/")[2], dataset.alphabet)
+    base, _, subset = name.partition("/")
+    alphabet = emnist.ALPHABETS[subset] if subset else datasets.module(base).ALPHABET
+    assert dataset.alphabet == alphabet
 
 
 @pytest.mark.filterwarnings("ignore:this is not AlphaNum as published")
@@ -140,12 +141,62 @@ def test_every_loader_maps_at_the_second_call_what_it_made_at_the_first(source, 
     np.testing.assert_array_equal(second.labels, first.labels)
 
 
-def test_alphanum_classes_are_in_numeric_order_with_null_first(tmp_path):
-    with pytest.warns(UserWarning, match="not AlphaNum as published") as warned:
-        dataset = alphanum.load("all", make_alphanum(tmp_path))
+DAMAGES = {
+    "cut in half": (
+        lambda data: gzip.compress(data)[: len(gzip.compress(data)) // 2],
+        "is damaged",
+    ),
+    "one flipped byte": (lambda data: flipped(gzip.compress(data)), "is damaged"),
+    "a web page": (lambda data: b"<!DOCTYPE html><title>Not found</title>", "is not an IDX file"),
+    "empty": (lambda data: b"", "is not an IDX file"),
+    "header says one more": (lambda data: data[:7] + bytes([data[7] + 1]) + data[8:], "belong"),
+    "header says one fewer": (lambda data: data[:7] + bytes([data[7] - 1]) + data[8:], "belong"),
+    "shorter than it says": (lambda data: data[:-1], "is cut short"),
+    "longer than it says": (lambda data: data + b"\0", "goes on after"),
+    "labels as images": (lambda data: b"\0\0\x08\1\0\0\0\x05abcde", "must hold uint8 images"),
+    "wrong type byte": (lambda data: data[:2] + b"\x0d" + data[3:], "must hold uint8 images"),
+    "claims 4 billion": (lambda data: data[:4] + b"\xff\xff\xff\xff" + data[8:], "belong"),
+}
 
-    assert dataset.characters[:7] == ["", "!", "/", "9", "A", "d", "~"]
-    assert [str(w.message) for w in warned] == [
-        "this is not AlphaNum as published: null 3 instead of 4,999, ! 3 instead of 207, "
-        "\" 0 instead of 267, # 0 instead of 152, $ 0 instead of 192 and 89 more"
-    ]
+
+def flipped(data):
+    return data[:-3] + bytes([data[-3] ^ 1]) + data[-2:]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["mnist", "emnist/letters"])
+def test_every_damage_is_told_with_the_files_name(name, damage, tmp_path):
+    change, message = DAMAGES[damage]
+    path = MAKERS[name](tmp_path)
+    if name == "mnist":
+        file = path / "train-images-idx3-ubyte.gz"
+        file.write_bytes(change(gzip.decompress(file.read_bytes())))
+    else:
+        with zipfile.ZipFile(path) as zipped:
+            files = {each: zipped.read(each) for each in zipped.namelist()}
+        file = "gzip/emnist-letters-train-images-idx3-ubyte.gz"
+        files[file] = change(gzip.decompress(files[file]))
+        write_zip(path, files.items())
+
+    with pytest.raises(CorruptFileError, match=message) as caught:
+        datasets.load(name, "train", path)
+
+    assert str(file) in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert not list(store.home().rglob("*.npy"))
+
+
+@pytest.mark.parametrize("name", ["mnist", "emnist/byclass"])
+def test_a_forged_header_cannot_make_it_allocate(name, tmp_path):
+    # Images and labels agree on four billion; there are ten or so.
+    path = MAKERS[name](tmp_path)
+    if name != "mnist":
+        with zipfile.ZipFile(path) as zipped:
+            zipped.extractall(tmp_path)
+        path = tmp_path / "gzip"
+    for file in path.glob("*train*"):
+        data = gzip.decompress(file.read_bytes())
+        file.write_bytes(gzip.compress(data[:4] + b"\xff\xff\xff\xff" + data[8:]))
+
+    with pytest.raises(CorruptFileError, match=r"4,294,967,295 bytes, and .* are missing"):
+        datasets.load(name, "train", path)

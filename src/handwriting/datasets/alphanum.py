@@ -22,6 +22,7 @@ class is made by a script (:mod:`handwriting.noise`). Folders sorted as text, as
 it, give the class of code 100 the first label.
 """
 
+import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -135,8 +136,7 @@ def load(
 def _load(split: str, path: StrPath | None, size: int, *, offline: bool) -> CharacterDataset:
     if path is None:
         path = store.fetch(FILES[f"{split}.zip"], store.home() / "alphanum", offline=offline)
-    archive, below = _find(Path(path), split)
-    with archive:
+    with _opened(Path(path), split) as (archive, below):
         key = store.key(archive.sources(), size)
         return store.prepared(
             store.home() / "alphanum" / f"{split}-{key}",
@@ -152,23 +152,23 @@ def _load(split: str, path: StrPath | None, size: int, *, offline: bool) -> Char
         )
 
 
-def _find(path: Path, split: str) -> tuple[Archive, str | None]:
+@contextlib.contextmanager
+def _opened(path: Path, split: str) -> Iterator[tuple[Archive, str | None]]:
     """The archive with a split's class folders, and the folder that they are below."""
-    for inside in (path / f"{split}.zip", path / split):
-        if inside.exists():
-            return open_archive(inside), None
-    archive = open_archive(path)
-    if path.resolve().stem == split:
-        return archive, None
-    inner = archive.find(f"{split}.zip")
-    if inner:
-        return open_archive(inner), None
-    if any(split in name.split("/")[:-1] for name in archive.names):
-        return archive, split
-    raise MissingDataError(
-        f"{path} must be a folder or zip file that holds {split}.zip or a folder {split}, or be "
-        "one of the two; it is not"
-    )
+    here = [each for each in (path / f"{split}.zip", path / split) if each.exists()]
+    with open_archive(here[0] if here else path) as archive:
+        if here or path.resolve().stem == split:
+            yield archive, None
+        elif inner := archive.find(f"{split}.zip"):
+            with open_archive(inner) as unpacked:
+                yield unpacked, None
+        elif any(split in name.split("/")[:-1] for name in archive.names):
+            yield archive, split
+        else:
+            raise MissingDataError(
+                f"{path} must be a folder or zip file that holds {split}.zip or a folder {split}, "
+                "or be one of the two; it is not"
+            )
 
 
 def on_disk() -> Path | None:

@@ -27,7 +27,9 @@ Cohen et al. list the counts of ``letters`` as 88,800 and 14,800, and loaders th
 20,000 to 42,000 images; the files hold 124,800 and 20,800.
 """
 
+import contextlib
 import string
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -142,7 +144,7 @@ def load(
     if path is None:
         path = store.fetch(FILES["gzip.zip"], store.home() / "emnist", offline=offline)
     images, labels = (idx.spellings(f"emnist-{subset}-{split}-{kind}-ubyte") for kind in idx.KINDS)
-    with _open(path, images) as archive:
+    with _opened(path, images) as archive:
         key = store.key(archive.sources(*images, *labels))
         dataset = store.prepared(
             store.home() / "emnist" / f"{subset}-{split}-{key}",
@@ -160,12 +162,16 @@ def load(
     return _exchanged(dataset) if raw else dataset
 
 
-def _open(path: StrPath, names: tuple[str, ...]) -> Archive:
-    archive = idx.open_source(path)
-    # Whole downloads have the zip file within a folder, and some within another zip file.
-    if archive.find(*names) is None and (inner := archive.find("gzip.zip")):
-        return open_archive(inner)
-    return archive
+@contextlib.contextmanager
+def _opened(path: StrPath, names: tuple[str, ...]) -> Iterator[Archive]:
+    with idx.open_source(path) as archive:
+        # Whole downloads have the zip file within a folder, and some within another zip file.
+        inner = None if archive.find(*names) else archive.find("gzip.zip")
+        if inner is None:
+            yield archive
+        else:
+            with open_archive(inner) as unpacked:
+                yield unpacked
 
 
 def _exchanged(dataset: CharacterDataset) -> CharacterDataset:
