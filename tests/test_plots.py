@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from handwriting import evaluation, plots
-from handwriting.alphabet import ASCII, DIGITS
-from handwriting.data import CharacterDataset
+from handwriting.alphabet import ASCII, DIGITS, Alphabet
+from handwriting.data import CharacterDataset, LineDataset
 
 
 @pytest.fixture
@@ -102,3 +102,62 @@ def test_no_backend_is_chosen():
     )
 
     assert result.stdout == "False\n"
+
+
+def rows_of(axes):
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+def test_class_samples_show_every_character_with_its_count(tiny):
+    (axes,) = plots.class_samples(tiny.select(slice(0, 15)), 9).axes
+
+    assert rows_of(axes)[:3] == ["0   8", "1   7", "2   0"]
+    sheet = 255 - np.asarray(axes.images[0].get_array()).reshape(10, 28, 9, 28).swapaxes(1, 2)
+    np.testing.assert_array_equal(sheet[0, :8], tiny.images[0:15:2])
+    np.testing.assert_array_equal(sheet[1, :7], tiny.images[1:15:2])
+    assert not sheet[0, 8:].any()
+    assert not sheet[2:].any()
+
+
+def test_class_samples_are_drawn_by_the_seed(tiny):
+    def sheet(seed):
+        return np.asarray(plots.class_samples(tiny, 3, rng=seed).axes[0].images[0].get_array())
+
+    np.testing.assert_array_equal(sheet(0), sheet(0))
+    assert not np.array_equal(sheet(0), sheet(1))
+    with pytest.raises(ValueError, match="got n=0"):
+        plots.class_samples(tiny, 0)
+
+
+def test_class_samples_of_many_classes_stand_in_several_columns():
+    images = np.arange(95, dtype=np.uint8)[:, None, None].repeat(8, axis=1).repeat(8, axis=2)
+    dataset = CharacterDataset(images, np.arange(95), ASCII.with_null(), "$x_$")
+
+    figure = plots.class_samples(dataset, 1)
+
+    assert [len(rows_of(axes)) for axes in figure.axes] == [24, 24, 24, 23]
+    assert rows_of(figure.axes[0])[0] == "null   1"
+    shown = [255 - np.asarray(axes.images[0].get_array())[::8, 0] for axes in figure.axes]
+    assert np.concatenate(shown).tolist() == list(range(95))
+    figure.canvas.draw()
+
+
+@pytest.fixture
+def lines():
+    images = np.arange(3, dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(6, axis=2)
+    return LineDataset(images, [3, 2, 4], ["$1_2$", "", "é"], Alphabet("$1_2é"), "some")
+
+
+def test_lines_stand_below_their_texts(lines):
+    figure = plots.lines(lines)
+
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [r"\$1_2\$", "(no text)", "é"]
+    shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
+    assert [image.shape for image in shown] == [(4, 4)] * 3  # the widest of them
+    assert [255 - image[0, 0] for image in shown] == [0, 1, 2]
+    figure.canvas.draw()
+
+
+def test_lines_are_drawn_by_the_seed(lines):
+    assert len(plots.lines(lines, 2).axes) == 2
+    plots.lines(lines.select([])).canvas.draw()

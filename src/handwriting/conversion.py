@@ -109,11 +109,7 @@ def to_tensorflow(
             which = order[start : start + batch_size]
             yield tuple(column[which] for column in columns)
 
-    kinds = [tf.string if column.dtype == object else column.dtype for column in columns]
-    signature = tuple(
-        tf.TensorSpec((None, *column.shape[1:]), kind)
-        for column, kind in zip(columns, kinds, strict=True)
-    )
+    signature = tuple(tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in columns)
     stream = tf.data.Dataset.from_generator(batches, output_signature=signature)
     number = tf.data.experimental.assert_cardinality(math.ceil(len(dataset) / batch_size))
     return stream.apply(number).prefetch(tf.data.AUTOTUNE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from handwriting.data import CharacterDataset
+from handwriting.data import CharacterDataset, LineDataset
 from handwriting.evaluation import Report
 from handwriting.images import Image
 
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["class_counts", "confusion", "predictions", "samples", "strip", "training_curves"]
+__all__ = [
+    "class_counts",
+    "class_samples",
+    "confusion",
+    "lines",
+    "predictions",
+    "samples",
+    "strip",
+    "training_curves",
+]
 
 _RED = "#c62828"
 
@@ -37,6 +46,67 @@ def samples(
     which = _drawn(len(dataset), n, rng)
     titles = [dataset.alphabet.characters[label] or "null" for label in dataset.labels[which]]
     return _grid(dataset.images[which], titles, [False] * len(which), dataset.name)
+
+
+def class_samples(
+    dataset: CharacterDataset, n: int = 10, *, rng: int | np.random.Generator = 0
+) -> "Figure":
+    """A sheet with one row for each character of the alphabet: how many there are, and some images.
+
+    Args:
+        dataset: where to draw from.
+        n: images a row, at most; characters with fewer leave the rest of their row blank.
+        rng: a seed or a generator.
+
+    Raises:
+        ValueError: ``n`` is below 1, or the alphabet is empty.
+    """
+    if n < 1 or not len(dataset.alphabet):
+        raise ValueError(f"there must be characters and images to show, got n={n} of {dataset!r}")
+    generator = np.random.default_rng(rng)
+    height, width = dataset.image_shape
+    sheet = np.zeros((len(dataset.alphabet), n, height, width), np.uint8)
+    for label, row in enumerate(sheet):
+        members = np.flatnonzero(dataset.labels == label)
+        which = members[_drawn(len(members), n, generator)]
+        row[: len(which)] = dataset.images[which]
+    names = [f"{_text(character)}   {count:,}" for character, count in dataset.counts().items()]
+    blocks = np.array_split(np.arange(len(names)), math.ceil(len(names) / 26))
+    figure = _figure((0.32 * n * width / height + 1.1) * len(blocks), 0.32 * len(blocks[0]) + 0.5)
+    figure.suptitle(_text(dataset.name))
+    for number, block in enumerate(blocks, 1):
+        axes = figure.add_subplot(1, len(blocks), number)
+        rows = sheet[block].swapaxes(1, 2).reshape(len(block) * height, n * width)
+        axes.imshow(255 - rows, cmap="gray", vmin=0, vmax=255)
+        axes.set_ylim(len(blocks[0]) * height - 0.5, -0.5)  # the last block may have fewer rows
+        _no_frame(axes)
+        axes.set_yticks((np.arange(len(block)) + 0.5) * height, [names[label] for label in block])
+        axes.tick_params(length=0)
+    return figure
+
+
+def lines(dataset: LineDataset, n: int = 10, *, rng: int | np.random.Generator = 0) -> "Figure":
+    """Some lines, drawn at random, each below its text.
+
+    Args:
+        dataset: where to draw from.
+        n: how many, at most.
+        rng: a seed or a generator.
+    """
+    which = _drawn(len(dataset), n, rng)
+    width = max(1, *dataset.widths[which].tolist()) if len(which) else 1
+    height = dataset.image_shape[0]
+    inches = min(10.0, 0.5 * width / height)
+    figure = _figure(max(4.0, inches), max(1, len(which)) * (inches * height / width + 0.4) + 0.4)
+    figure.suptitle(_text(dataset.name if len(which) else f"{dataset.name}: nothing to show"))
+    for number, position in enumerate(which.tolist(), 1):
+        axes = figure.add_subplot(len(which), 1, number)
+        image = dataset.images[position, :, :width]
+        axes.imshow(255 - image, cmap="gray", vmin=0, vmax=255)
+        text = _text(dataset.texts[position]) if dataset.texts[position] else "(no text)"
+        axes.set_title(text, fontsize=9, loc="left", pad=2)
+        _no_frame(axes)
+    return figure
 
 
 def class_counts(dataset: CharacterDataset) -> "Figure":

@@ -89,9 +89,9 @@ class CharacterDataset:
     def _repr_html_(self) -> str:
         shown = self.images[html.spread(len(self), 20)]
         strip = np.hstack([np.zeros((self.image_shape[0], 0), np.uint8), *shown])
-        zoom = max(1, 48 // self.image_shape[0])
-        counts = [f"{html.label(character)}: {n:,}" for character, n in self.counts().items() if n]
-        parts = [html.picture(strip, zoom=zoom), " &nbsp;".join(counts)] if len(self) else []
+        zoom = max(1, round(48 / self.image_shape[0]))
+        counts = [f"{html.label(c)}&nbsp;{n:,}" for c, n in self.counts().items() if n]
+        parts = [html.picture(strip, zoom=zoom), "&ensp; ".join(counts)] if len(self) else []
         return html.block(repr(self), *parts)
 
     def select(self, which: ArrayLike | slice) -> "CharacterDataset":
@@ -116,7 +116,7 @@ class CharacterDataset:
         """
         index = checks.index(which)
         if isinstance(index, np.ndarray) and index.dtype.kind == "U":
-            characters = which if isinstance(which, str) else index.ravel().tolist()
+            characters = which if isinstance(which, str) else index.tolist()
             index = np.isin(self.labels, self.alphabet.encode(characters))
         return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
 

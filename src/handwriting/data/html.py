@@ -37,7 +37,7 @@ def label(character: str) -> str:
     """A character as people read it."""
     if character == NULL:
         return "null"
-    return escape(repr(character) if character.isspace() else character)
+    return f"<code>{escape(character)}</code>"
 
 
 def block(title: str, *parts: str) -> str:
