@@ -51,9 +51,11 @@ ZIPPED = "zipfile.ZipFile({path!r}).open({member!r})"
 PEERS = {
     "the `emnist` package's way (patched for NumPy 2)": (
         "import gzip, zipfile",
-        f"data = gzip.open({ZIPPED}).read()\n"
-        "data = np.frombuffer(bytearray(data[16:]), np.uint8).reshape(-1, 28, 28)"
-        ".transpose(0, 2, 1)",
+        (
+            f"data = gzip.open({ZIPPED}).read()\n"
+            "data = np.frombuffer(bytearray(data[16:]), np.uint8).reshape(-1, 28, 28)"
+            ".transpose(0, 2, 1)"
+        ),
     ),
     "`idx2numpy` on `gzip.open`": (
         "import gzip, zipfile, idx2numpy",
@@ -61,8 +63,10 @@ PEERS = {
     ),
     "`gzip.open().read()` and `numpy.frombuffer`": (
         "import gzip, zipfile",
-        f"data = np.frombuffer(gzip.open({ZIPPED}).read(), np.uint8, offset=16)"
-        ".reshape(-1, 28, 28)",
+        (
+            f"data = np.frombuffer(gzip.open({ZIPPED}).read(), np.uint8, offset=16)"
+            ".reshape(-1, 28, 28)"
+        ),
     ),
 }
 WITHOUT = {

@@ -200,45 +200,6 @@ def test_home_is_the_users_cache_folder_by_default(monkeypatch):
     assert store.home().name == "handwriting"
 
 
-def test_what_cannot_be_fetched_says_how_to_get_it(home):
-    file = store.RemoteFile("a.gz", 5, "0" * 64, ("http://127.0.0.1:9/",))
-
-    with pytest.raises(
-        MissingDataError, match=r"a\.gz is not in .* by other means and put it there"
-    ):
-        store.fetch(file, home)
-
-
-def test_a_fetched_file_is_there_whole_or_not_at_all(home, tmp_path, file_server):
-    (tmp_path / "good.txt").write_text("good")
-    digest = "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c"
-    good = store.RemoteFile("good.txt", 4, digest, ("http://127.0.0.1:9/", file_server))
-    bad = store.RemoteFile("good.txt", 4, "0" * 64, (file_server,))
-
-    with pytest.raises(MissingDataError, match="hash"):
-        store.fetch(bad, home)
-    assert not list(home.iterdir())
-    assert store.fetch(good, home).read_text() == "good"
-
-
-@pytest.fixture
-def file_server(tmp_path):
-    """The address of a web server on this machine for the files in tmp_path."""
-    import functools
-    import http.server
-    import threading
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
 @given(
     st.sampled_from(["u1", "i1", "i2", "i4", "f4", "f8"]),
     st.lists(st.integers(0, 4), min_size=1, max_size=4),

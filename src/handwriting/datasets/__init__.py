@@ -21,6 +21,7 @@ __all__ = [
     "alphanum",
     "archive",
     "digits",
+    "download",
     "emnist",
     "folders",
     "idx",

@@ -33,7 +33,7 @@ import numpy as np
 from handwriting import noise, preprocessing
 from handwriting.alphabet import NULL, Alphabet
 from handwriting.data import CharacterDataset
-from handwriting.datasets import folders, store
+from handwriting.datasets import download, folders, store
 from handwriting.datasets.archive import Archive, open_archive
 from handwriting.errors import MissingDataError
 from handwriting.files import StrPath, replacing
@@ -80,7 +80,7 @@ _SHARES = (0.7, 0.2, 0.1)
 _SIZE = 24
 # No hashes are published: the store records those that it saw first.
 FILES = {
-    f"{split}.zip": store.RemoteFile(
+    f"{split}.zip": download.RemoteFile(
         f"{split}.zip",
         None,
         None,
@@ -135,7 +135,7 @@ def load(
 
 def _load(split: str, path: StrPath | None, size: int, *, offline: bool) -> CharacterDataset:
     if path is None:
-        path = store.fetch(FILES[f"{split}.zip"], store.home() / "alphanum", offline=offline)
+        path = download.fetch(FILES[f"{split}.zip"], store.home() / "alphanum", offline=offline)
     with _opened(Path(path), split) as (archive, below):
         key = store.key(archive.sources(), size)
         return store.prepared(
@@ -174,7 +174,7 @@ def _opened(path: Path, split: str) -> Iterator[tuple[Archive, str | None]]:
 def on_disk() -> Path | None:
     """The folder of the fetched files, or None if they have not been fetched."""
     folder = store.home() / "alphanum"
-    return folder if all((folder / name).is_file() for name in FILES) else None
+    return folder if all(download.is_fetched(file, folder) for file in FILES.values()) else None
 
 
 def _warn_of_differences(counts: Mapping[str, int], *, whole: bool) -> None:

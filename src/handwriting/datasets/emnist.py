@@ -35,7 +35,7 @@ from typing import Literal
 
 from handwriting.alphabet import DIGITS, UPPERCASE, Alphabet
 from handwriting.data import CharacterDataset
-from handwriting.datasets import idx, store
+from handwriting.datasets import download, idx, store
 from handwriting.datasets.archive import Archive, open_archive
 from handwriting.files import StrPath
 
@@ -84,7 +84,7 @@ SOURCE = (
     "(Cohen, Afshar, Tapson, van Schaik 2017, arXiv 1702.05373)"
 )
 FILES = {
-    "gzip.zip": store.RemoteFile(
+    "gzip.zip": download.RemoteFile(
         "gzip.zip",
         561_753_746,
         "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
@@ -142,7 +142,7 @@ def load(
     if subset not in _COUNTS:
         raise ValueError(f"subset must be one of {', '.join(_COUNTS)}, got {subset!r}")
     if path is None:
-        path = store.fetch(FILES["gzip.zip"], store.home() / "emnist", offline=offline)
+        path = download.fetch(FILES["gzip.zip"], store.home() / "emnist", offline=offline)
     images, labels = (idx.spellings(f"emnist-{subset}-{split}-{kind}-ubyte") for kind in idx.KINDS)
     with _opened(path, images) as archive:
         key = store.key(archive.sources(*images, *labels))
@@ -222,7 +222,6 @@ def convert(
 
 
 def on_disk() -> Path | None:
-    """The folder of the fetched file, or None if it has not been fetched."""
-    file = store.home() / "emnist" / "gzip.zip"
-    fetched = file.is_file() and file.stat().st_size == FILES["gzip.zip"].size
-    return file.parent if fetched else None
+    """The folder of the fetched files, or None if they have not been fetched."""
+    folder = store.home() / "emnist"
+    return folder if all(download.is_fetched(file, folder) for file in FILES.values()) else None

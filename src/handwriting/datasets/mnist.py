@@ -20,7 +20,7 @@ from pathlib import Path
 
 from handwriting.alphabet import DIGITS
 from handwriting.data import CharacterDataset
-from handwriting.datasets import idx, store
+from handwriting.datasets import download, idx, store
 from handwriting.files import StrPath
 
 __all__ = ["ALPHABET", "COUNTS", "FILES", "LICENSE", "RECIPE", "SOURCE", "load", "on_disk"]
@@ -38,25 +38,25 @@ _MIRRORS = (
 FILES = {
     file.name: file
     for file in (
-        store.RemoteFile(
+        download.RemoteFile(
             "train-images-idx3-ubyte.gz",
             9_912_422,
             "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
             _MIRRORS,
         ),
-        store.RemoteFile(
+        download.RemoteFile(
             "train-labels-idx1-ubyte.gz",
             28_881,
             "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
             _MIRRORS,
         ),
-        store.RemoteFile(
+        download.RemoteFile(
             "t10k-images-idx3-ubyte.gz",
             1_648_877,
             "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
             _MIRRORS,
         ),
-        store.RemoteFile(
+        download.RemoteFile(
             "t10k-labels-idx1-ubyte.gz",
             4_542,
             "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
@@ -95,7 +95,7 @@ def load(
     if path is None:
         path = store.home() / "mnist"
         for name in names:
-            store.fetch(FILES[f"{name}.gz"], path, offline=offline)
+            download.fetch(FILES[f"{name}.gz"], path, offline=offline)
     images, labels = (idx.spellings(name) for name in names)
     with idx.open_source(path) as archive:
         key = store.key(archive.sources(*images, *labels))
@@ -115,5 +115,4 @@ def load(
 def on_disk() -> Path | None:
     """The folder of the fetched files, or None if they have not been fetched."""
     folder = store.home() / "mnist"
-    sizes = {file.name: file.stat().st_size for file in folder.glob("*.gz")}
-    return folder if all(sizes.get(name) == file.size for name, file in FILES.items()) else None
+    return folder if all(download.is_fetched(file, folder) for file in FILES.values()) else None

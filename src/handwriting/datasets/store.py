@@ -1,10 +1,9 @@
-"""Where fetched and prepared files live, and how they get there.
+"""Where fetched and prepared files live.
 
 Everything is under :func:`home`: the folder that the environment variable ``HANDWRITING_HOME``
 names, else the user's cache folder.
 """
 
-import dataclasses
 import hashlib
 import os
 import shutil
@@ -14,24 +13,7 @@ from pathlib import Path
 from handwriting.data import CharacterDataset
 from handwriting.errors import HandwritingError, MissingDataError
 
-__all__ = ["RemoteFile", "fetch", "home", "key", "prepared"]
-
-
-@dataclasses.dataclass(frozen=True)
-class RemoteFile:
-    """A published file, with what proves it.
-
-    Args:
-        name: file name.
-        size: bytes.
-        sha256: of its contents, hexadecimal.
-        mirrors: addresses of folders that hold it, tried in order.
-    """
-
-    name: str
-    size: int | None
-    sha256: str | None
-    mirrors: tuple[str, ...]
+__all__ = ["home", "key", "prepared"]
 
 
 def home() -> Path:
@@ -49,36 +31,6 @@ def home() -> Path:
         raise MissingDataError(
             f"there is no folder for data ({error}); set HANDWRITING_HOME to one"
         ) from error
-
-
-def fetch(file: RemoteFile, folder: Path, *, offline: bool = False) -> Path:
-    """The file in ``folder``, downloaded and verified if it is not there.
-
-    Raises:
-        MissingDataError: no mirror gave a file with the right hash; the message says where to put
-            it by hand.
-    """
-    import pooch
-
-    failures = []
-    for mirror in file.mirrors:
-        try:
-            return Path(
-                pooch.retrieve(
-                    mirror + file.name,
-                    known_hash=f"sha256:{file.sha256}",
-                    path=folder,
-                    fname=file.name,
-                    downloader=pooch.HTTPDownloader(timeout=30),
-                )
-            )
-        except (OSError, ValueError) as error:  # network and disk; a wrong hash
-            failures.append(f"{mirror}: {error}")
-    raise MissingDataError(
-        f"{file.name} is not in {folder} and could not be fetched ({'; '.join(failures)}); get the "
-        f"file ({file.size:,} bytes, sha256 {file.sha256}) by other means and put it there, or "
-        "pass its folder as path"
-    )
 
 
 def key(files: Sequence[Path], *settings: object) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from handwriting.alphabet import ASCII, Alphabet
 from handwriting.data import CharacterDataset
-from handwriting.datasets import folders, store
+from handwriting.datasets import download, folders, store
 from handwriting.datasets.archive import Archive, Member, open_archive, reading
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath
@@ -46,9 +46,9 @@ _TAR = "curated.tar.gz"
 _REPOSITORY = "https://raw.githubusercontent.com/sueiras/handwritting_characters_database/master/"
 _BUCKET = "https://s3-eu-west-1.amazonaws.com/handwriting-curated-database/"
 FILES = {
-    _TAR: store.RemoteFile(_TAR, None, None, (_BUCKET,)),
+    _TAR: download.RemoteFile(_TAR, None, None, (_BUCKET,)),
     **{
-        name: store.RemoteFile(name, None, None, (f"{_REPOSITORY}split/",))
+        name: download.RemoteFile(name, None, None, (f"{_REPOSITORY}split/",))
         for name in _LISTS.values()
     },
 }
@@ -88,7 +88,7 @@ def load(
     if path is None:
         path = store.home() / "unipen_characters"
         for name in (_TAR, *([_LISTS[split]] if split in _LISTS else [])):
-            store.fetch(FILES[name], path, offline=offline)
+            download.fetch(FILES[name], path, offline=offline)
     path = Path(path)
     with _open(path) as archive:
         chosen = _list(path, archive, _LISTS[split]) if split in _LISTS else None
@@ -109,7 +109,7 @@ def load(
 def on_disk() -> Path | None:
     """The folder of the fetched files, or None if they have not been fetched."""
     folder = store.home() / "unipen_characters"
-    return folder if all((folder / name).is_file() for name in FILES) else None
+    return folder if all(download.is_fetched(file, folder) for file in FILES.values()) else None
 
 
 def _open(path: Path) -> Archive:
