@@ -41,6 +41,11 @@ def test_keras_gets_batches_in_order_or_by_seed(characters):
     )
 
 
+def test_keras_gets_no_lines(lines):
+    with pytest.raises(TypeError, match="must be a CharacterDataset, got LineDataset"):
+        conversion.to_keras(lines)
+
+
 def test_tensorflow_gets_batches_whose_number_it_knows(characters):
     stream = conversion.to_tensorflow(characters, batch_size=4)
 

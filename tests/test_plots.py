@@ -137,6 +137,7 @@ def test_class_samples_of_many_classes_stand_in_several_columns():
 
     assert [len(rows_of(axes)) for axes in figure.axes] == [24, 24, 24, 23]
     assert rows_of(figure.axes[0])[0] == "null   1"
+    assert rows_of(figure.axes[3])[-1] == "~   1"
     shown = [255 - np.asarray(axes.images[0].get_array())[::8, 0] for axes in figure.axes]
     assert np.concatenate(shown).tolist() == list(range(95))
     figure.canvas.draw()

@@ -56,6 +56,7 @@ def to_keras(
 
     Raises:
         ValueError: there are no images.
+        TypeError: lines, whose texts are no labels yet.
 
     Example:
         >>> from handwriting.datasets import digits
@@ -63,6 +64,8 @@ def to_keras(
         >>> [len(labels) for _, labels in (batches[i] for i in range(len(batches)))]
         [500, 500, 437]
     """
+    if not isinstance(dataset, CharacterDataset):
+        raise TypeError(f"dataset must be a CharacterDataset, got {dataset!r}")
     from handwriting.training import Batches
 
     return Batches(dataset, batch_size=batch_size, seed=_seed(rng))

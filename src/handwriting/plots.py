@@ -94,7 +94,7 @@ def lines(dataset: LineDataset, n: int = 10, *, rng: int | np.random.Generator =
         rng: a seed or a generator.
     """
     which = _drawn(len(dataset), n, rng)
-    width = max(1, *dataset.widths[which].tolist()) if len(which) else 1
+    width = max([1, *dataset.widths[which].tolist()])
     height = dataset.image_shape[0]
     inches = min(10.0, 0.5 * width / height)
     figure = _figure(max(4.0, inches), max(1, len(which)) * (inches * height / width + 0.4) + 0.4)
