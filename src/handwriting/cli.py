@@ -18,9 +18,11 @@ import click
 
 from handwriting import __version__
 from handwriting.errors import HandwritingError
+from handwriting.files import replacing
 
 if TYPE_CHECKING:
-    from handwriting.data import CharacterDataset
+    from handwriting.data import CharacterDataset, LineDataset
+    from handwriting.datasets.download import RemoteFile
 
 __all__ = ["main"]
 
@@ -142,11 +144,15 @@ def train(
     tensorboard: Path | None,
     out: Path | None,
 ) -> None:
-    """Train a model on DATASET: a set's name, or a folder that CharacterDataset.save wrote."""
+    """Train a model on DATASET.
+
+    DATASET is a set's name, a folder that CharacterDataset.save wrote, or class folders of pictures
+    (a folder named by the character or its code for each, in a folder or zip file).
+    """
     out = out or Path(f"{model}-{Path(dataset).name}.keras")
     if out.suffix != ".keras":
         raise click.UsageError(f"--out must end in .keras, got {out}")
-    data = _load(dataset, None, path, default_split="train")
+    data = _load_characters(dataset, None, path, default_split="train")
 
     _import_keras()
     from handwriting import models, training
@@ -185,9 +191,10 @@ def evaluate(
 ) -> None:
     """Tell how well MODEL, a file that train wrote, reads DATASET.
 
-    DATASET is a set's name, or a folder that CharacterDataset.save wrote.
+    DATASET is a set's name, a folder that CharacterDataset.save wrote, or class folders of
+    pictures.
     """
-    data = _load(dataset, split, path, default_split="test")
+    data = _load_characters(dataset, split, path, default_split="test")
 
     _import_keras()
     from handwriting import evaluation, models
@@ -274,36 +281,197 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     return "\t".join([name, *(columns or ["no ink"])])
 
 
-@main.command()
-def datasets() -> None:
-    """List the sets that are known, and what of them is on disk."""
+@main.group(invoke_without_command=True)
+@click.pass_context
+def datasets(context: click.Context) -> None:
+    """List the sets that are known; show, fetch, verify or convert one."""
+    if context.invoked_subcommand:
+        return
     from handwriting import datasets as sets
 
     for name in sets.NAMES:
         module = sets.module(name)
-        counts = ", ".join(f"{count:,} {split}" for split, count in module.COUNTS.items())
-        place = module.on_disk() or "not fetched yet"
-        click.echo(
-            f"{name}\t{len(module.ALPHABET)} characters\t{counts}\t{module.LICENSE}\t{place}"
-        )
+        place = module.on_disk() or "not fetched"
+        subsets = getattr(module, "ALPHABETS", {"": module.ALPHABET})
+        for subset, alphabet in subsets.items():
+            counts = module.subsets()[subset] if subset else module.COUNTS
+            columns = [
+                f"{name}/{subset}" if subset else name,
+                f"{len(alphabet)} characters" if alphabet else "lines",
+                ", ".join(
+                    f"{count:,} {split}" if count else split for split, count in counts.items()
+                ),
+                module.LICENSE,
+                str(place),
+            ]
+            click.echo("\t".join(columns))
 
 
-def _load(
-    dataset: str, split: str | None, path: Path | None, *, default_split: str
-) -> "CharacterDataset":
-    from handwriting import datasets as sets
+@datasets.command()
+@_dataset_options
+@click.option("--split", default="train", show_default=True, help="Which split of a published set.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The picture to write.  [default: DATASET-SPLIT.png]",
+)
+def show(dataset: str, path: Path | None, split: str, out: Path | None) -> None:
+    """Count the characters of DATASET and draw a sheet of samples."""
+    from handwriting import plots
     from handwriting.data import CharacterDataset
 
-    if dataset in sets.NAMES:
-        return _or_usage(sets.load, dataset, split or default_split, path)
-    if Path(dataset).is_dir():
-        if split or path:
-            raise click.UsageError(f"--split and --path are for published sets, got {dataset}")
-        return CharacterDataset.open(dataset)
-    raise click.UsageError(
-        f"DATASET must be one of {', '.join(sets.NAMES)}, or the folder of a saved dataset, got "
-        f"{dataset!r}"
+    data = _load(dataset, split, path)
+    out = out or Path(f"{Path(dataset).stem}-{split}.png".replace("/", "-"))
+    draw: Any = plots.class_samples if isinstance(data, CharacterDataset) else plots.lines
+    with replacing(out) as temporary:
+        draw(data).savefig(temporary, bbox_inches="tight")
+    click.echo(repr(data))
+    for character, count in data.counts().items():
+        click.echo(f"{character or 'null'}\t{count}")
+    click.echo(str(out))
+
+
+@datasets.command()
+@click.argument("dataset")
+def fetch(dataset: str) -> None:
+    """Download DATASET's files, or what of them is missing."""
+    from handwriting.datasets import download
+
+    for file, folder in _files(dataset):
+        click.echo(str(download.fetch(file, folder)))
+
+
+@datasets.command()
+@click.argument("dataset")
+def verify(dataset: str) -> None:
+    """Read DATASET's files again and compare every byte with what was published."""
+    from handwriting.datasets import download
+
+    for file, folder in _files(dataset):
+        download.verify(file, folder)
+        click.echo(f"{folder / file.name}\tas published")
+
+
+def _files(dataset: str) -> "list[tuple[RemoteFile, Path]]":
+    from handwriting import datasets as sets
+
+    name = dataset.partition("/")[0]
+    module = _or_usage(sets.module, name)
+    files = getattr(module, "FILES", {})
+    if not files:
+        raise click.UsageError(f"{name} is not fetched by this command; see {module.SOURCE}")
+    return [(file, sets.store.home() / name) for file in files.values()]
+
+
+@datasets.command()
+@_dataset_options
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--split", default="train", show_default=True, help="Which split of a published set.")
+@click.option(
+    "--to",
+    "form",
+    default="dataset",
+    show_default=True,
+    type=click.Choice(["dataset", "folders", "idx"]),
+    help="A folder for CharacterDataset.open; class folders of PNG files, as a folder or, where "
+    "OUT ends in .zip, a zip file; or a folder with two IDX files.",
+)
+def convert(dataset: str, path: Path | None, out: Path, split: str, form: str) -> None:
+    """Write DATASET to OUT in another form, upright and with labels from 0."""
+    from handwriting.data import CharacterDataset
+    from handwriting.datasets import folders, idx
+
+    data = _load(dataset, split, path)
+    if form == "dataset":
+        data.save(out)
+    elif not isinstance(data, CharacterDataset):
+        raise click.UsageError(f"{dataset} has lines of text, which --to {form} cannot hold")
+    elif form == "folders":
+        folders.save(data, out)
+    else:
+        idx.save(data, out)
+    click.echo(str(out))
+
+
+@main.group()
+def build() -> None:
+    """Make a set from others."""
+
+
+@build.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--mnist", type=click.Path(path_type=Path), help="MNIST's files.")
+@click.option(
+    "--characters", type=click.Path(path_type=Path), help="The Handwriting Characters Database."
+)
+@click.option("--az", type=click.Path(path_type=Path), help="The A-Z images.")
+@click.option(
+    "--null", default=5000, show_default=True, type=click.IntRange(0), help="Images of nothing."
+)
+@click.option("--all", "everything", is_flag=True, help="Take all images, not AlphaNum's numbers.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+def alphanum(
+    out: Path,
+    mnist: Path | None,
+    characters: Path | None,
+    az: Path | None,
+    null: int,
+    everything: bool,
+    seed: int,
+) -> None:
+    """Make a set of AlphaNum's form in the folder OUT.
+
+    Takes 24 x 24 images, black on white, of the sources given, and images of nothing; writes
+    train.zip, test.zip and validation.zip with a folder for each character, and counts.md.
+    """
+    from handwriting.datasets import alphanum as module
+
+    counts = _or_usage(
+        module.build,
+        out,
+        mnist=mnist,
+        characters=characters,
+        az=az,
+        null=null,
+        counts=None if everything else module.PUBLISHED_COUNTS,
+        rng=seed,
     )
+    present = sum(1 for count in counts.values() if count)
+    click.echo(f"{sum(counts.values()):,} images of {present} characters")
+    click.echo(str(out))
+
+
+def _load(dataset: str, split: str, path: Path | None) -> "CharacterDataset | LineDataset":
+    """A published set by its name, a saved dataset, or pictures in class folders."""
+    from handwriting import data
+    from handwriting import datasets as sets
+
+    if dataset.partition("/")[0] in sets.NAMES:
+        return _or_usage(sets.load, dataset, split, path)
+    if path:
+        raise click.UsageError(f"--path is for published sets, got {dataset}")
+    place = Path(dataset)
+    if (place / "dataset.json").is_file():
+        return data.open_saved(place)
+    if place.is_dir() or place.suffix == ".zip":
+        return sets.folders.load(place)
+    raise click.UsageError(
+        f"DATASET must be one of {', '.join(sets.NAMES)}, the folder of a saved dataset, or a "
+        f"folder or zip file of class folders, got {dataset!r}"
+    )
+
+
+def _load_characters(
+    dataset: str, split: str | None, path: Path | None, *, default_split: str
+) -> "CharacterDataset":
+    from handwriting.data import CharacterDataset
+
+    if split and Path(dataset).exists():
+        raise click.UsageError(f"--split is for published sets, got {dataset}")
+    loaded = _load(dataset, split or default_split, path)
+    if not isinstance(loaded, CharacterDataset):
+        raise click.UsageError(f"{dataset} has lines of text, and this command takes characters")
+    return loaded
 
 
 def _or_usage(function: Callable[..., T], *arguments: Any, **options: Any) -> T:

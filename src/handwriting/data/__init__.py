@@ -8,6 +8,20 @@ that a set larger than memory opens at once.
 
 from handwriting.data.characters import CharacterDataset
 from handwriting.data.lines import LineDataset, Skipped
-from handwriting.data.storage import save_parts
+from handwriting.data.storage import is_lines, save_parts
+from handwriting.files import StrPath
 
-__all__ = ["CharacterDataset", "LineDataset", "Skipped", "save_parts"]
+__all__ = ["CharacterDataset", "LineDataset", "Skipped", "open_saved", "save_parts"]
+
+
+def open_saved(path: StrPath) -> CharacterDataset | LineDataset:
+    """Open a saved dataset, of whichever kind it is.
+
+    Args:
+        path: the folder that its ``save`` made.
+
+    Raises:
+        MissingDataError: there is no such folder, or a file of it is missing.
+        CorruptFileError: a file is damaged, or the files do not belong together.
+    """
+    return LineDataset.open(path) if is_lines(path) else CharacterDataset.open(path)

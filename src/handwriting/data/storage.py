@@ -14,7 +14,7 @@ from handwriting.errors import MissingDataError
 from handwriting.files import StrPath, refusing_damage, replacing
 from handwriting.images import Image
 
-__all__ = ["Files", "Saved", "reading", "save_parts"]
+__all__ = ["Files", "Saved", "is_lines", "reading", "save_parts"]
 
 _FACTS = "dataset.json"
 _TEXTS = "texts.txt"
@@ -139,3 +139,8 @@ def reading(path: StrPath, form: str) -> Iterator[Saved]:
         raise MissingDataError(
             f"{error.filename} is missing; {path} is not a dataset that save() wrote"
         ) from None
+
+
+def is_lines(path: StrPath) -> bool:
+    """Whether a folder holds a dataset of lines, by the files that are there."""
+    return (Path(path) / _TEXTS).is_file()

@@ -33,6 +33,7 @@ __all__ = [
     "prepare",
     "read",
     "read_header",
+    "save",
     "spellings",
     "write",
 ]
@@ -114,6 +115,30 @@ def write(path: StrPath, array: NDArray[Any]) -> None:
         # Without a time stamp equal arrays make equal files.
         compress = str(path).endswith(".gz")
         temporary.write_bytes(gzip.compress(data, mtime=0) if compress else data)
+
+
+def save(dataset: CharacterDataset, path: StrPath) -> None:
+    """Write a dataset as a pair of files of MNIST's form.
+
+    They are ``images-idx3-ubyte.gz`` and ``labels-idx1-ubyte.gz``.
+
+    Args:
+        dataset: with at most 256 characters; its alphabet and name are not kept.
+        path: the folder to make; it must not exist.
+
+    Raises:
+        FileExistsError: it exists.
+        ValueError: more characters than a byte can tell apart.
+    """
+    if len(dataset.alphabet) > 256:
+        raise ValueError(
+            f"IDX files of labels hold at most 256 characters, got {len(dataset.alphabet)}"
+        )
+    arrays = (dataset.images, dataset.labels.astype(np.uint8))
+    with replacing(path) as folder:
+        folder.mkdir()
+        for kind, array in zip(KINDS, arrays, strict=True):
+            write(folder / f"{kind}-ubyte.gz", array)
 
 
 @contextlib.contextmanager
