@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import time
 import urllib.parse
 import uuid
@@ -401,7 +402,7 @@ class _Part:
 
     def __enter__(self) -> Self:
         self._digest = hashlib.sha256()
-        self._stream = cast("BinaryIO", self._path.open("xb"))
+        self._stream = cast("BinaryIO", self._path.open("x+b"))
         try:
             self._take_over_orphans()
         except BaseException:
@@ -461,17 +462,17 @@ class _Part:
     def take_the_place_of(self, target: Path) -> os.stat_result:
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        state = os.fstat(self._stream.fileno())
-        self._stream.close()
         try:
             self._path.replace(target)
         except FileNotFoundError:
-            # Without a working lock another process may have taken this for an orphan.
-            raise MissingDataError(
-                f"{self._path} was removed while it was written; load the set again"
-            ) from None
+            # Without a working lock another process took it for an orphan; its bytes are still
+            # ours.
+            self._stream.seek(0)
+            with replacing(target) as copy, copy.open("wb") as stream:
+                shutil.copyfileobj(self._stream, stream)
+        self._stream.close()
         self._notes.unlink(missing_ok=True)
-        return state
+        return target.stat()
 
 
 def _size(path: Path) -> int:
