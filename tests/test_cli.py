@@ -90,6 +90,7 @@ def test_datasets_says_what_is_on_disk(home):
     assert "mnist\t10 characters\t60,000 train, 10,000 test" in before
     assert "not fetched yet" in before
     assert "not fetched yet" in truncated
+    assert "names\tlines\t331,059 train, 41,382 validation" in before
     assert str(home / "mnist") in after
 
 
@@ -251,6 +252,16 @@ def test_mistakes_end_in_one_line_and_never_a_traceback(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+def test_lines_are_no_characters_to_train_on(tmp_path):
+    PIL.Image.new("L", (50, 20), 255).save(tmp_path / "1.png")
+    (tmp_path / "train.csv").write_text("FILENAME,IDENTITY\n1.png,LEA\n")
+
+    result = run("train", "names", "--path", tmp_path)
+
+    assert result.exit_code == 2
+    assert "names has lines of text, and this command takes characters" in result.stderr
 
 
 def test_a_model_for_other_characters_is_wrong_usage(tmp_path):

@@ -283,9 +283,8 @@ def datasets() -> None:
         module = sets.module(name)
         counts = ", ".join(f"{count:,} {split}" for split, count in module.COUNTS.items())
         place = module.on_disk() or "not fetched yet"
-        click.echo(
-            f"{name}\t{len(module.ALPHABET)} characters\t{counts}\t{module.LICENSE}\t{place}"
-        )
+        kind = f"{len(module.ALPHABET)} characters" if module.ALPHABET else "lines"
+        click.echo(f"{name}\t{kind}\t{counts}\t{module.LICENSE}\t{place}")
 
 
 def _load(
@@ -295,7 +294,12 @@ def _load(
     from handwriting.data import CharacterDataset
 
     if dataset in sets.NAMES:
-        return _or_usage(sets.load, dataset, split or default_split, path)
+        loaded = _or_usage(sets.load, dataset, split or default_split, path)
+        if not isinstance(loaded, CharacterDataset):
+            raise click.UsageError(
+                f"{dataset} has lines of text, and this command takes characters"
+            )
+        return loaded
     if Path(dataset).is_dir():
         if split or path:
             raise click.UsageError(f"--split and --path are for published sets, got {dataset}")
