@@ -75,22 +75,138 @@ def test_the_choices_are_what_the_library_knows():
     assert tuple(RECIPES) == cli._RECIPES
 
 
-def test_datasets_says_what_is_on_disk(home):
-    before = run("datasets").output
-    (home / "mnist").mkdir(parents=True)
+@pytest.fixture
+def small_set(monkeypatch, home):
+    """MNIST, as if it were one file of four bytes; the file is at hand."""
     from handwriting.datasets import mnist
+    from handwriting.datasets.download import RemoteFile
 
-    for name in mnist.FILES:
-        (home / "mnist" / name).touch()
-    truncated = run("datasets").output
-    for name, file in mnist.FILES.items():
-        os.truncate(home / "mnist" / name, file.size)
-    after = run("datasets").output
+    sha256 = "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c"
+    monkeypatch.setattr(mnist, "FILES", {"a": RemoteFile("a", 4, sha256, ("https://a.test/",))})
+    monkeypatch.setenv("HANDWRITING_OFFLINE", "1")
+    (home / "mnist").mkdir(parents=True)
+    return home / "mnist" / "a"
 
-    assert "mnist\t10 characters\t60,000 train, 10,000 test" in before
-    assert "not fetched yet" in before
-    assert "not fetched yet" in truncated
-    assert str(home / "mnist") in after
+
+def test_datasets_lists_sets_and_subsets_and_what_is_fetched(small_set):
+    before = run("datasets").output.splitlines()
+    small_set.write_text("good")
+    fetched = run("datasets", "fetch", "mnist")
+    after = run("datasets").output.splitlines()
+
+    row = "mnist\t10 characters\t60,000 train, 10,000 test\tCC BY-SA 3.0\t"
+    assert f"{row}not fetched" in before
+    assert f"{row}{small_set.parent}" in after
+    assert fetched.output == f"{small_set}\n"
+    for start in (
+        "emnist/letters\t26 characters\t124,800 train, 20,800 test",
+        "alphanum\t94 characters\ttrain, test, validation, 108,790 all",
+        "names\tlines\t331,059 train, 41,382 validation",
+    ):
+        assert any(line.startswith(start) for line in before)
+
+
+def test_verify_reads_every_byte(small_set):
+    small_set.write_text("good")
+    assert run("datasets", "verify", "mnist").output == f"{small_set}\tas published\n"
+    small_set.write_text("evil")
+
+    result = run("datasets", "verify", "mnist")
+
+    assert result.exit_code == 1
+    assert "must be the published file (4 bytes" in result.output
+
+
+@pytest.mark.usefixtures("small_set")
+def test_what_cannot_be_fetched_says_where_it_is():
+    missing, by_hand = run("datasets", "fetch", "mnist"), run("datasets", "fetch", "names")
+
+    assert missing.exit_code == 1
+    assert "must not be fetched offline" in missing.output
+    assert by_hand.exit_code == 2
+    assert "kaggle.com" in by_hand.output
+
+
+def test_show_counts_and_draws(tmp_path):
+    out = tmp_path / "sheet.png"
+
+    result = run("datasets", "show", "digits", "--split", "test", "--out", out)
+
+    lines = result.output.splitlines()
+    assert lines[0].startswith("CharacterDataset('digits/test': 360 images")
+    assert lines[1].startswith("0\t3")
+    assert lines[-1] == str(out)
+    with PIL.Image.open(out) as sheet:
+        assert sheet.width > 300
+
+
+@pytest.mark.parametrize("form", ["dataset", "folders", "zip", "idx"])
+def test_convert_writes_what_loads_again(form, tmp_path):
+    from handwriting.data import CharacterDataset
+    from handwriting.datasets import folders, idx
+
+    out = tmp_path / ("out.zip" if form == "zip" else "out")
+    to = "folders" if form == "zip" else form
+
+    result = run("datasets", "convert", "digits", out, "--split", "test", "--to", to)
+
+    assert result.output == f"{out}\n"
+    expected = digits.load("test")
+    if form == "idx":
+        np.testing.assert_array_equal(idx.read(out / "images-idx3-ubyte.gz"), expected.images)
+        np.testing.assert_array_equal(idx.read(out / "labels-idx1-ubyte.gz"), expected.labels)
+        return
+    found = CharacterDataset.open(out) if form == "dataset" else folders.load(out)
+    assert found.counts() == expected.counts()
+    assert sorted(image.tobytes() for image in found.images) == sorted(
+        image.tobytes() for image in expected.images
+    )
+
+
+def test_lines_convert_to_a_dataset_and_to_nothing_else(tmp_path):
+    from handwriting.alphabet import LOWERCASE
+    from handwriting.data import LineDataset, open_saved
+
+    LineDataset(np.zeros((1, 8, 9), np.uint8), [9], ["ab"], LOWERCASE).save(tmp_path / "lines")
+
+    refused = run("datasets", "convert", tmp_path / "lines", tmp_path / "x", "--to", "idx")
+    copied = run("datasets", "convert", tmp_path / "lines", tmp_path / "copy")
+
+    assert refused.exit_code == 2
+    assert "has lines of text" in refused.output
+    assert copied.exit_code == 0
+    assert open_saved(tmp_path / "copy").texts == ("ab",)
+
+
+def test_build_alphanum_from_class_folders_and_back(tmp_path, monkeypatch):
+    from handwriting.datasets import alphanum, mnist
+
+    monkeypatch.setattr(mnist, "load", lambda split, path: digits.load(split))
+
+    result = run("build", "alphanum", tmp_path / "set", "--mnist", tmp_path, "--null", 30)
+    again = run("build", "alphanum", tmp_path / "set", "--mnist", tmp_path)
+    nothing = run("build", "alphanum", tmp_path / "other")
+
+    assert result.output == f"1,827 images of 11 characters\n{tmp_path / 'set'}\n"
+    with pytest.warns(UserWarning, match="not AlphaNum as published"):
+        assert alphanum.load("all", tmp_path / "set").counts()[""] == 30
+    assert again.exit_code == 1
+    assert "exists" in again.output
+    assert nothing.exit_code == 2
+
+
+def test_train_takes_class_folders(tiny, tmp_path):
+    from handwriting.datasets import folders
+
+    folders.save(tiny, tmp_path / "mine.zip")
+    out = tmp_path / "mine.keras"
+
+    result = run(
+        "train", tmp_path / "mine.zip", "--model", "dense_small", "--epochs", 1, "--out", out
+    )
+
+    assert result.exit_code == 0, result.output
+    assert models.card(out).alphabet.characters == ("0", "1")
 
 
 def test_train_then_evaluate(model, tmp_path):
@@ -212,7 +328,7 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["train", "digits", "--learning-rate", "0"], 2, "is not in the range"),
         (["train", "digits", "--out", "model.h5"], 2, "--out must end in .keras"),
         (["train", "digits", "--path", "."], 2, "digits come with scikit-learn"),
-        (["train", "mnist", "--path", "nowhere"], 1, "nowhere must be a folder that holds"),
+        (["train", "mnist", "--path", "nowhere"], 1, "nowhere does not exist"),
         (["evaluate", "gone.keras", "digits"], 1, "gone.keras: no such model"),
         (["evaluate", "gone.keras", "digits", "--split", "dev"], 2, "split must be"),
         (["predict", "gone.keras", "a.png"], 1, "gone.keras: no such model"),
@@ -226,9 +342,9 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (
             ["evaluate", "gone.keras", "set", "--split", "train"],
             2,
-            "are for published sets, got set",
+            "is for published sets, got set",
         ),
-        (["train", "set", "--path", "file"], 2, "are for published sets, got set"),
+        (["train", "set", "--path", "file"], 2, "is for published sets, got set"),
         (["train", "empty"], 2, "there must be images to learn from"),
         (["evaluate", "tall.keras", "empty"], 2, "there must be images to evaluate"),
         (["predict", "tall.keras", "a.png", "--recipe", "mnist"], 2, "not those of mnist"),
@@ -251,6 +367,16 @@ def test_mistakes_end_in_one_line_and_never_a_traceback(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+def test_lines_are_no_characters_to_train_on(tmp_path):
+    PIL.Image.new("L", (50, 20), 255).save(tmp_path / "1.png")
+    (tmp_path / "train.csv").write_text("FILENAME,IDENTITY\n1.png,LEA\n")
+
+    result = run("train", "names", "--path", tmp_path)
+
+    assert result.exit_code == 2
+    assert "names has lines of text, and this command takes characters" in result.stderr
 
 
 def test_a_model_for_other_characters_is_wrong_usage(tmp_path):

@@ -354,3 +354,37 @@ def test_inputs_are_left_alone():
         function(image)[...] = 7
 
     np.testing.assert_array_equal(image, before)
+
+
+def test_fit_line_keeps_the_aspect_ratio_and_pads_with_paper():
+    wide, width = preprocessing.fit_line(np.full((10, 100), 255, np.uint8), (32, 128))
+    tall, narrow_width = preprocessing.fit_line(np.full((50, 50), 255, np.uint8), (32, 128))
+
+    assert (width, narrow_width) == (128, 32)
+    assert np.flatnonzero(wide.any(axis=1)).tolist() == list(range(9, 22))
+    assert np.flatnonzero(tall.any(axis=0)).tolist() == list(range(32))
+    assert wide[9:22].min() == tall[:, :32].min() == 255
+
+
+@pytest.mark.parametrize("shape", [(1, 500), (500, 1), (32, 128), (1, 1), (31, 129)])
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+def test_fit_line_gives_every_line_one_shape(shape, fit):
+    image, width = preprocessing.fit_line(np.full(shape, 200, np.uint8), (32, 128), fit=fit)
+
+    assert image.shape == (32, 128)
+    assert image.dtype == np.uint8
+    assert 1 <= width <= 128
+    assert image[:, :width].any()
+    assert not image[:, width:].any()
+    assert fit == "pad" or (width == 128 and image.min() == 200)
+
+
+def test_fit_line_refuses_what_it_cannot_do():
+    line = np.zeros((10, 50), np.uint8)
+
+    with pytest.raises(ValueError, match="takes one image"):
+        preprocessing.fit_line(line[None], (32, 128))
+    with pytest.raises(ValueError, match="at least one pixel"):
+        preprocessing.fit_line(line, (0, 128))
+    with pytest.raises(ValueError, match="fit must be 'pad' or 'stretch'"):
+        preprocessing.fit_line(line, (32, 128), fit="crop")

@@ -31,6 +31,7 @@ __all__ = [
     "crop",
     "find_recipe",
     "fit_box",
+    "fit_line",
     "normalize",
     "otsu",
     "pad_square",
@@ -40,6 +41,7 @@ __all__ = [
 
 Polarity = Literal["auto", "dark", "light"]
 Center = Literal["mass", "box"]
+LineFit = Literal["pad", "stretch"]
 Indices = NDArray[np.int64]
 
 
@@ -323,6 +325,48 @@ def fit_box(images: Image, size: int = 28, *, box: int = 20, by: Center = "mass"
     if not 1 <= box <= size:
         raise ValueError(f"box must lie in [1, size={size}], got {box}")
     return _batched(lambda part: _fit(part, (size, size), box, by), images)
+
+
+def fit_line(image: Image, shape: tuple[int, int], *, fit: LineFit = "pad") -> tuple[Image, int]:
+    """Scale the image of a word or line to a height and width.
+
+    Args:
+        image: (h, w) uint8, ink on paper 0.
+        shape: (height, width) wanted.
+        fit: ``"pad"`` keeps the aspect ratio: the line is scaled until its height or its width is
+            the one wanted, and the rest becomes paper, on the right or in equal parts above and
+            below. ``"stretch"`` scales height and width each to the one wanted.
+
+    Returns:
+        The image of ``shape``, and the width that the line takes up in it.
+
+    Raises:
+        ValueError: not one image, a side under one pixel, or another ``fit``.
+
+    Example:
+        >>> image, width = fit_line(np.full((20, 60), 255, np.uint8), (32, 128))
+        >>> image.shape, width
+        ((32, 128), 96)
+
+    Source:
+        The resampling is Pillow's bicubic, anti-aliased when made smaller.
+    """
+    import PIL.Image
+
+    if check(image, name="image").ndim != 2:
+        raise ValueError(f"fit_line takes one image of shape (h, w), got shape {image.shape}")
+    if min(shape) < 1:
+        raise ValueError(f"shape must be at least one pixel on each side, got {shape}")
+    if fit not in ("pad", "stretch"):
+        raise ValueError(f"fit must be 'pad' or 'stretch', got {fit!r}")
+    height, width = shape
+    if fit == "pad":
+        scale = min(shape[0] / image.shape[0], shape[1] / image.shape[1])
+        height, width = (max(1, round(side * scale)) for side in image.shape)
+    picture = PIL.Image.fromarray(image)
+    scaled = np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
+    above, right = (shape[0] - height) // 2, shape[1] - width
+    return np.pad(scaled, ((above, shape[0] - height - above), (0, right))), width
 
 
 def normalize(images: Image, recipe: str | Recipe = "mnist") -> Image:

@@ -2,7 +2,8 @@
 
 Every module has ``load(split, path=None)``, which returns a dataset that is upright, ink 255 on
 paper 0, labels from 0, and the facts about the set: ``ALPHABET``, ``COUNTS`` (images in each
-split), ``RECIPE``, ``LICENSE``, ``SOURCE`` and ``on_disk()``.
+split), ``RECIPE``, ``LICENSE``, ``SOURCE`` and ``on_disk()``. A set of lines finds its alphabet in
+its texts and has no recipe: there the two are None.
 
     >>> from handwriting import datasets
     >>> datasets.load("digits", "test")
@@ -13,7 +14,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from handwriting.data import CharacterDataset
+from handwriting.data import CharacterDataset, LineDataset
 from handwriting.files import StrPath
 
 __all__ = [
@@ -28,16 +29,17 @@ __all__ = [
     "load",
     "mnist",
     "module",
+    "names",
     "store",
     "unipen_characters",
 ]
 
-NAMES = ("digits", "mnist", "emnist", "alphanum", "unipen_characters")
+NAMES = ("digits", "mnist", "emnist", "alphanum", "unipen_characters", "names")
 
 
 def load(
     name: str, split: str = "train", path: StrPath | None = None, **options: Any
-) -> CharacterDataset:
+) -> CharacterDataset | LineDataset:
     """Load a published set by its name.
 
     Args:
@@ -52,7 +54,7 @@ def load(
     name, _, subset = name.partition("/")
     if subset:
         options["subset"] = subset
-    dataset: CharacterDataset = module(name).load(split, path, **options)
+    dataset: CharacterDataset | LineDataset = module(name).load(split, path, **options)
     return dataset
 
 

@@ -4,16 +4,20 @@ Everything is under :func:`home`: the folder that the environment variable ``HAN
 names, else the user's cache folder.
 """
 
+import functools
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
-from handwriting.data import CharacterDataset
+from handwriting.data import CharacterDataset, LineDataset
 from handwriting.errors import HandwritingError, MissingDataError
 
 __all__ = ["home", "key", "prepared"]
+
+Dataset = TypeVar("Dataset", CharacterDataset, LineDataset)
 
 
 def home() -> Path:
@@ -35,16 +39,23 @@ def home() -> Path:
 
 def key(files: Sequence[Path], *settings: object) -> str:
     """A name for what is made from some files: another one as soon as a file changes."""
-    # Sets of many thousand files are common, and finding the true place of each takes long.
-    places = {folder: folder.resolve() for folder in {file.parent for file in files}}
     facts = [repr(settings)]
+    resolve = functools.cache(Path.resolve)  # of many files in few folders
     for file in files:
         state = file.stat()
-        facts.append(f"{places[file.parent] / file.name} {state.st_size} {state.st_mtime_ns}")
+        facts.append(f"{resolve(file.parent) / file.name} {state.st_size} {state.st_mtime_ns}")
     return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def prepared(folder: Path, make: Callable[[Path], None]) -> CharacterDataset:
+@overload
+def prepared(folder: Path, make: Callable[[Path], None]) -> CharacterDataset: ...
+
+
+@overload
+def prepared(folder: Path, make: Callable[[Path], None], kind: type[Dataset]) -> Dataset: ...
+
+
+def prepared(folder: Path, make: Callable[[Path], None], kind: type[Any] = CharacterDataset) -> Any:
     """The dataset saved in ``folder``, made if it is not there and made anew if it is damaged.
 
     Of several processes that make it at once, the first to finish wins, and the others take its
@@ -53,13 +64,14 @@ def prepared(folder: Path, make: Callable[[Path], None]) -> CharacterDataset:
     Args:
         folder: where the prepared files shall be.
         make: saves the dataset to the folder it is given, as a whole or not at all.
+        kind: the class of the dataset.
 
     Raises:
         MissingDataError: the folder cannot be written; the message names the variable to set.
     """
     if folder.is_dir():
         try:
-            return CharacterDataset.open(folder)
+            return kind.open(folder)
         except HandwritingError:
             shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -71,4 +83,4 @@ def prepared(folder: Path, make: Callable[[Path], None]) -> CharacterDataset:
             raise MissingDataError(
                 f"{folder} cannot be written ({error}); set HANDWRITING_HOME to a folder that can"
             ) from error
-    return CharacterDataset.open(folder)
+    return kind.open(folder)
