@@ -30,7 +30,7 @@ __all__ = [
     "store",
 ]
 
-NAMES = ("digits", "mnist", "emnist", "names")
+NAMES = ("digits", "mnist", "emnist", "az", "names")
 
 
 def load(
