@@ -4,8 +4,8 @@
 Texts           one name a picture, mostly block capitals
 Images          331,059 rows to train, 41,382 to validate, 41,382 to test
 On disk         ``written_name_SPLIT_v2.csv`` with the columns FILENAME and
-                IDENTITY; JPEG, gray, dark ink on white paper, of many sizes
-                (273 to 388 wide and 14 to 72 high in a sample of 11,565)
+                IDENTITY; JPEG, dark ink on white paper, of many sizes (273 to 388
+                wide and 14 to 72 high in a sample of 11,565)
 Here            ink 255 on paper 0, one size, a memory map; the alphabet is found
                 in the texts
 ==============  ===================================================================
@@ -15,7 +15,7 @@ It stands on Kaggle, behind a login, so it is not fetched: get it with ``kaggle 
 
 License: CC0, by its page on Kaggle.
 
-Overlap: none with the other sets here. Whether one writer stands in two splits is not told.
+Overlap: none known with the other sets here. Whether one writer stands in two splits is not told.
 
 Known faults: rows with the text ``EMPTY`` or ``UNREADABLE``, or without any, are left out and
 listed in ``skipped``. Several percent of the other texts differ from the picture by a letter. Many
@@ -211,9 +211,8 @@ def _nearest(names: list[str], source: _Source) -> str | None:
 
 def _folder_split(name: str) -> str | None:
     """The split that the innermost such folder of a file is named after."""
-    folders = reversed(name.lower().split("/")[:-1])
-    named = (split for folder in folders for split in COUNTS if folder.startswith(split))
-    return next(named, None)
+    folders = [folder.partition("_")[0] for folder in name.lower().split("/")[:-1]]
+    return next((folder for folder in reversed(folders) if folder in COUNTS), None)
 
 
 def _read_rows(table: Member) -> Iterator[_Row]:
