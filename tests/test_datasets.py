@@ -1,4 +1,5 @@
 import gzip
+import os
 import shutil
 import struct
 import subprocess
@@ -116,6 +117,20 @@ def test_a_changed_source_is_read_anew(small_mnist, tmp_path):
 
     assert before.images.any()
     assert not mnist.load("test", copy).images.any()
+
+
+def test_a_key_tells_files_apart_by_folder_and_by_time(tmp_path):
+    files = [tmp_path / folder / "a.gz" for folder in ("one", "other")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_bytes(b"same size")
+        os.utime(file, (0, 0))
+
+    keys = {store.key([file]) for file in files}
+    os.utime(files[0], (0, 1))
+    keys.add(store.key([files[0]]))
+
+    assert len(keys) == 3
 
 
 def test_unpacked_and_dotted_names_are_found(small_mnist, tmp_path):

@@ -85,11 +85,18 @@ def make_unipen_characters(folder):
     return path
 
 
+def make_az(folder):
+    pixels = ",".join(map(str, letter_f().ravel().tolist()))
+    rows = "".join(f"{label},{pixels}\n" for label in range(26) for _ in range(5))
+    return write_zip(folder / "archive.zip", [("A_Z Handwritten Data.csv", rows)])
+
+
 MAKERS = {
     "mnist": make_mnist,
     **{f"emnist/{subset}": make_emnist for subset in emnist.subsets()},
     "alphanum": make_alphanum,
     "unipen_characters": make_unipen_characters,
+    "az": make_az,
 }
 SPLITS = ("train", "test")
 

@@ -1,5 +1,8 @@
 """Labeled images of single characters."""
 
+# Annotations stay text: numpy.random takes 5 MB and 10 ms, and opening a set needs none of it.
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -94,7 +97,7 @@ class CharacterDataset:
         parts = [html.picture(strip, zoom=zoom), "&ensp; ".join(counts)] if len(self) else []
         return html.block(repr(self), *parts)
 
-    def select(self, which: ArrayLike | slice) -> "CharacterDataset":
+    def select(self, which: ArrayLike | slice) -> CharacterDataset:
         """The images at some positions, or those of some characters.
 
         Args:
@@ -120,7 +123,7 @@ class CharacterDataset:
             index = np.isin(self.labels, self.alphabet.encode(characters))
         return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
 
-    def sample(self, n: int, *, rng: int | np.random.Generator) -> "CharacterDataset":
+    def sample(self, n: int, *, rng: int | np.random.Generator) -> CharacterDataset:
         """``n`` images drawn at random without replacement, in the order of this set.
 
         Args:
@@ -170,7 +173,7 @@ class CharacterDataset:
 
     def split(
         self, fraction: float, *, rng: int | np.random.Generator
-    ) -> tuple["CharacterDataset", "CharacterDataset"]:
+    ) -> tuple[CharacterDataset, CharacterDataset]:
         """Two stratified parts, the second with ``fraction`` of the images (see split_indices).
 
         Example:
@@ -188,7 +191,7 @@ class CharacterDataset:
         *,
         rename: Mapping[str, str] | None = None,
         outside: Literal["error", "drop"] = "error",
-    ) -> "CharacterDataset":
+    ) -> CharacterDataset:
         """The same images with labels of another alphabet.
 
         Args:
@@ -219,7 +222,7 @@ class CharacterDataset:
         kept = self.select(labels >= 0) if lost else self
         return dataclasses.replace(kept, labels=labels[labels >= 0], alphabet=alphabet)
 
-    def merge_case(self, letters: Iterable[str] = LOOK_ALIKE) -> "CharacterDataset":
+    def merge_case(self, letters: Iterable[str] = LOOK_ALIKE) -> CharacterDataset:
         """The same images, with one class for both cases of some letters: the upper-case one.
 
         Args:
@@ -250,7 +253,7 @@ class CharacterDataset:
         merged = dict.fromkeys(rename.get(character, character) for character in self.alphabet)
         return self.relabel(Alphabet(merged), rename=rename)
 
-    def concat(self, *others: "CharacterDataset", name: str | None = None) -> "CharacterDataset":
+    def concat(self, *others: CharacterDataset, name: str | None = None) -> CharacterDataset:
         """This dataset's images followed by those of others, in memory.
 
         Different alphabets are united in the order of first appearance, null first.
@@ -286,7 +289,7 @@ class CharacterDataset:
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
         )
 
-    def with_null(self, share: float, *, rng: int | np.random.Generator) -> "CharacterDataset":
+    def with_null(self, share: float, *, rng: int | np.random.Generator) -> CharacterDataset:
         """These images with images of nothing among them, at random places, in memory.
 
         The alphabet gets the null class, at label 0, if it has none. Null images that are there
@@ -349,7 +352,7 @@ class CharacterDataset:
         return storage.Files(facts, {"labels": self.labels})
 
     @classmethod
-    def open(cls, path: StrPath) -> "CharacterDataset":
+    def open(cls, path: StrPath) -> CharacterDataset:
         """Open a saved dataset; the images become a read-only memory map.
 
         Args:

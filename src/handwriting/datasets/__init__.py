@@ -34,7 +34,7 @@ __all__ = [
     "unipen_characters",
 ]
 
-NAMES = ("digits", "mnist", "emnist", "alphanum", "unipen_characters", "names")
+NAMES = ("digits", "mnist", "emnist", "alphanum", "unipen_characters", "az", "names")
 
 
 def load(

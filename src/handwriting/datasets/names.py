@@ -4,8 +4,8 @@
 Texts           one name a picture, mostly block capitals
 Images          331,059 rows to train, 41,382 to validate, 41,382 to test
 On disk         ``written_name_SPLIT_v2.csv`` with the columns FILENAME and
-                IDENTITY; JPEG, gray, dark ink on white paper, of many sizes
-                (273 to 388 wide and 14 to 72 high in a sample of 11,565)
+                IDENTITY; JPEG, dark ink on white paper, of many sizes (273 to 388
+                wide and 14 to 72 high in a sample of 11,565)
 Here            ink 255 on paper 0, one size, a memory map; the alphabet is found
                 in the texts
 ==============  ===================================================================
@@ -15,7 +15,7 @@ It stands on Kaggle, behind a login, so it is not fetched: get it with ``kaggle 
 
 License: CC0, by its page on Kaggle.
 
-Overlap: none with the other sets here. Whether one writer stands in two splits is not told.
+Overlap: none known with the other sets here. Whether one writer stands in two splits is not told.
 
 Known faults: rows with the text ``EMPTY`` or ``UNREADABLE``, or without any, are left out and
 listed in ``skipped``. Several percent of the other texts differ from the picture by a letter. Many
@@ -38,7 +38,7 @@ import numpy as np
 from handwriting.alphabet import Alphabet
 from handwriting.data import LineDataset, Skipped, save_parts
 from handwriting.datasets import store
-from handwriting.datasets.archive import Archive, Member, open_archive, reading
+from handwriting.datasets.archive import Archive, Member, reading
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath
 from handwriting.images import Image, to_gray
@@ -52,8 +52,13 @@ RECIPE = None
 LICENSE = "CC0"
 SOURCE = "https://www.kaggle.com/datasets/landlord/handwriting-recognition"
 
-_ZIP = "handwriting-recognition.zip"
-_OUTSIDE = ("error", "drop", "remove")
+_TABLES = {
+    split: (f"written_name_{split}_v2.csv", f"written_name_{split}.csv", f"{split}.csv")
+    for split in COUNTS
+}
+_KAGGLE = store.KaggleSet(
+    "landlord/handwriting-recognition", "names", tuple(itertools.chain(*_TABLES.values()))
+)
 
 
 def load(
@@ -107,12 +112,12 @@ def load(
         raise ValueError(f"fit must be 'pad' or 'stretch', got {fit!r}")
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
-    if outside not in _OUTSIDE:
+    if outside not in ("error", "drop", "remove"):
         raise ValueError(f"outside must be 'error', 'drop' or 'remove', got {outside!r}")
     size, fraction = (int(size[0]), int(size[1])), float(fraction)
     # Only what changes the images is prepared anew: the full set takes 5.4 GB each time.
     only = alphabet if outside == "drop" else None
-    with _open(path, split) as source:
+    with _Source(*_KAGGLE.open(path), split) as source:
         key = store.key(source.files(), size, fit, fraction, only)
         dataset = store.prepared(
             store.home() / "names" / f"{split}-{key}",
@@ -124,9 +129,7 @@ def load(
 
 def on_disk() -> Path | None:
     """The folder where ``load`` finds the set without a path, or None if it is not there."""
-    folder = store.home() / "names"
-    tables = (name for split in COUNTS for name in _tables(split))
-    return folder if any((folder / name).is_file() for name in (_ZIP, *tables)) else None
+    return _KAGGLE.on_disk()
 
 
 class _Row(NamedTuple):
@@ -144,8 +147,8 @@ class _Source:
     """One split of somebody's copy."""
 
     archive: Archive
+    given: Member | None
     split: str
-    table_name: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -155,10 +158,9 @@ class _Source:
 
     @functools.cached_property
     def table(self) -> Member:
-        if self.table_name is not None:
-            return Member(self.archive, self.table_name)
-        found = (self.archive.find(name) for name in _tables(self.split))
-        return next(filter(None, found), None) or self.archive.get(*_tables(self.split))
+        found = (self.archive.find(name) for name in _TABLES[self.split])
+        table = self.given or next(filter(None, found), None)
+        return table or self.archive.get(*_TABLES[self.split])
 
     @functools.cached_property
     def rows(self) -> list[_Row]:
@@ -193,28 +195,6 @@ class _Source:
             raise _Unusable(f"its picture cannot be read: {error}") from error
 
 
-def _tables(split: str) -> tuple[str, ...]:
-    return (f"written_name_{split}_v2.csv", f"written_name_{split}.csv", f"{split}.csv")
-
-
-def _open(path: StrPath | None, split: str) -> _Source:
-    if path is None:
-        path = on_disk()
-    if path is None:
-        raise MissingDataError(
-            f"the names are not in {store.home() / 'names'}, and Kaggle asks for a login; run "
-            "'kaggle datasets download -d landlord/handwriting-recognition' and pass the zip file "
-            "as path, or put it there"
-        )
-    path = Path(path)
-    if path.suffix.lower() == ".csv" and path.is_file():
-        return _Source(open_archive(path.parent), split, path.name)
-    archive = open_archive(path)
-    if path.is_dir() and (path / _ZIP).is_file():
-        archive = open_archive(path / _ZIP)
-    return _Source(archive, split)
-
-
 def _nearest(names: list[str], source: _Source) -> str | None:
     """Of files with one base name the one in a folder of the split, or else least deep."""
     ranked = sorted(
@@ -231,9 +211,8 @@ def _nearest(names: list[str], source: _Source) -> str | None:
 
 def _folder_split(name: str) -> str | None:
     """The split that the innermost such folder of a file is named after."""
-    folders = reversed(name.lower().split("/")[:-1])
-    named = (split for folder in folders for split in COUNTS if folder.startswith(split))
-    return next(named, None)
+    folders = [folder.partition("_")[0] for folder in name.lower().split("/")[:-1]]
+    return next((folder for folder in reversed(folders) if folder in COUNTS), None)
 
 
 def _read_rows(table: Member) -> Iterator[_Row]:

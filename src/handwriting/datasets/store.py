@@ -4,6 +4,7 @@ Everything is under :func:`home`: the folder that the environment variable ``HAN
 names, else the user's cache folder.
 """
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -13,11 +14,65 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from handwriting.data import CharacterDataset, LineDataset
+from handwriting.datasets.archive import Archive, Member, open_archive
 from handwriting.errors import HandwritingError, MissingDataError
+from handwriting.files import StrPath
 
-__all__ = ["home", "key", "prepared"]
+__all__ = ["KaggleSet", "home", "key", "prepared"]
 
 Dataset = TypeVar("Dataset", CharacterDataset, LineDataset)
+
+
+@dataclasses.dataclass(frozen=True)
+class KaggleSet:
+    """A set that people fetch themselves, because Kaggle asks for a login.
+
+    Args:
+        slug: what Kaggle calls it, ``"owner/set"``.
+        folder: of :func:`home`, where a copy is looked for.
+        files: names of files that make a folder a copy.
+    """
+
+    slug: str
+    folder: str
+    files: tuple[str, ...]
+
+    def on_disk(self) -> Path | None:
+        """The folder of the copy that needs no path, or None if there is none."""
+        folder = home() / self.folder
+        names = (self._zip, *self.files)
+        return folder if any((folder / name).is_file() for name in names) else None
+
+    def open(self, path: StrPath | None) -> tuple[Archive, Member | None]:
+        """Open somebody's copy.
+
+        Args:
+            path: the zip file, its folder, a folder with what was in it, or one file of that; None
+                for :meth:`on_disk`.
+
+        Returns:
+            The archive, and the one file in it that ``path`` is, if it is one.
+
+        Raises:
+            MissingDataError: there is no copy; the message says how to get it.
+        """
+        path = path if path is not None else self.on_disk()
+        if path is None:
+            raise MissingDataError(
+                f"{self.slug} is not in {home() / self.folder}, and Kaggle asks for a login; run "
+                f"'kaggle datasets download -d {self.slug}' and pass {self._zip} as path, or put "
+                "it there"
+            )
+        path = Path(path)
+        if path.is_file() and path.suffix.lower() != ".zip":
+            archive = open_archive(path.parent)
+            return archive, Member(archive, path.name)
+        inner = path / self._zip
+        return open_archive(inner if inner.is_file() else path), None
+
+    @property
+    def _zip(self) -> str:
+        return f"{self.slug.rpartition('/')[2]}.zip"
 
 
 def home() -> Path:
