@@ -1,34 +1,18 @@
-"""Make a dataset of your own pictures, one folder for each character, and train on it.
+"""Train on pictures of your own, one folder for each character.
 
     python examples/own_dataset.py FOLDER
 
-FOLDER holds folders named A, B, C ... with pictures of that character. Leaves my-dataset/ (opened
-in milliseconds the next time, by CharacterDataset.open) and my-model.keras.
+FOLDER (or a zip file) holds folders named A, B, C ... or by character codes, 65, 66, 67 ..., with
+pictures of that character. Leaves my-dataset/ (opened in milliseconds the next time, by
+CharacterDataset.open) and my-model.keras.
 """
 
 import sys
-from pathlib import Path
-
-import numpy as np
 
 import handwriting as hw
 
-folders = sorted(folder for folder in Path(sys.argv[1]).iterdir() if folder.is_dir())
-alphabet = hw.alphabet.Alphabet(folder.name for folder in folders)
-
-images, characters = [], []
-for folder in folders:
-    for picture in sorted(folder.iterdir()):
-        try:
-            ink = hw.preprocessing.to_ink(hw.images.to_gray(picture))
-        except hw.errors.CorruptFileError as error:
-            print(f"left out: {error}")
-            continue
-        images.append(hw.preprocessing.normalize(hw.preprocessing.clean(ink), "mnist"))
-        characters.append(folder.name)
-
-labels = alphabet.encode(characters)
-dataset = hw.data.CharacterDataset(np.stack(images), labels, alphabet, "mine", "mnist")
+dataset = hw.datasets.folders.load(sys.argv[1], recipe="mnist")
+print(dataset.counts())
 dataset.save("my-dataset")
 train, test = dataset.split(0.2, rng=0)
 

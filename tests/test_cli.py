@@ -195,18 +195,24 @@ def test_build_alphanum_from_class_folders_and_back(tmp_path, monkeypatch):
     assert nothing.exit_code == 2
 
 
-def test_train_takes_class_folders(tiny, tmp_path):
+def test_class_folders_train_a_model_that_evaluates_and_reads(tiny, tmp_path):
     from handwriting.datasets import folders
 
     folders.save(tiny, tmp_path / "mine.zip")
+    folders.save(tiny.select("0"), tmp_path / "zeros")
     out = tmp_path / "mine.keras"
 
-    result = run(
-        "train", tmp_path / "mine.zip", "--model", "dense_small", "--epochs", 1, "--out", out
+    trained = run(
+        "train", tmp_path / "mine.zip", "--model", "dense_small", "--epochs", 3, "--out", out
     )
+    evaluated = run("evaluate", out, tmp_path / "zeros")
+    read = run("predict", out, tmp_path / "zeros" / "48" / "0.png")
 
-    assert result.exit_code == 0, result.output
+    assert trained.exit_code == 0, trained.output
     assert models.card(out).alphabet.characters == ("0", "1")
+    assert models.card(out).recipe == "mnist"
+    assert "10 images" in evaluated.output, evaluated.output
+    assert read.output.split("\t")[1] in "01"
 
 
 def test_train_then_evaluate(model, tmp_path):
@@ -330,7 +336,7 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["train", "digits", "--path", "."], 2, "digits come with scikit-learn"),
         (["train", "mnist", "--path", "nowhere"], 1, "nowhere does not exist"),
         (["evaluate", "gone.keras", "digits"], 1, "gone.keras: no such model"),
-        (["evaluate", "gone.keras", "digits", "--split", "dev"], 2, "split must be"),
+        (["datasets", "show", "digits", "--split", "dev"], 2, "split must be"),
         (["predict", "gone.keras", "a.png"], 1, "gone.keras: no such model"),
         (["predict", "gone.keras"], 2, "Missing argument"),
         (["nothing"], 2, "No such command"),
@@ -339,11 +345,6 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["train", "digits", "--out", "file/a.keras"], 1, "file"),
         (["train", "digits", "--csv", "file/a.csv"], 1, "file"),
         (["train", "digits", "--tensorboard", "file/a"], 1, "file"),
-        (
-            ["evaluate", "gone.keras", "set", "--split", "train"],
-            2,
-            "is for published sets, got set",
-        ),
         (["train", "set", "--path", "file"], 2, "is for published sets, got set"),
         (["train", "empty"], 2, "there must be images to learn from"),
         (["evaluate", "tall.keras", "empty"], 2, "there must be images to evaluate"),
@@ -367,6 +368,15 @@ def test_mistakes_end_in_one_line_and_never_a_traceback(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+def test_a_saved_dataset_has_no_splits(model, tiny, tmp_path):
+    tiny.save(tmp_path / "set")
+
+    result = run("evaluate", model, tmp_path / "set", "--split", "train")
+
+    assert result.exit_code == 2
+    assert "--split is for published sets" in result.output
 
 
 def test_lines_are_no_characters_to_train_on(tmp_path):

@@ -58,7 +58,7 @@ def test_own_dataset_and_read_pictures_go_together(tmp_path):
     picture = tmp_path / "pictures" / "1" / "0.png"
     answer = run("read_pictures.py", tmp_path, tmp_path / "my-model.keras", picture)
 
-    assert "mine: " in output
+    assert "pictures: " in output
     assert len(CharacterDataset.open(tmp_path / "my-dataset")) == 60
     assert answer.startswith(f"{picture}: ")
     assert "%" in answer

@@ -9,6 +9,7 @@ from handwriting.alphabet import Alphabet
 from handwriting.data import CharacterDataset
 from handwriting.datasets import folders
 from handwriting.errors import CorruptFileError, MissingDataError
+from handwriting.preprocessing import clean, normalize, to_ink
 
 
 def write_picture(path, array, **options):
@@ -129,6 +130,23 @@ def test_wrong_options_are_refused(tree):
         folders.load(tree, ink="blue")
     with pytest.raises(ValueError, match="size must be"):
         folders.load(tree, size=0)
+    with pytest.raises(ValueError, match="stand without a recipe"):
+        folders.load(tree, size=28, recipe="mnist")
+    with pytest.raises(ValueError, match="recipe must be one of"):
+        folders.load(tree, recipe="cifar")
+
+
+def test_a_recipe_prepares_pictures_as_those_to_read_are(tmp_path):
+    pictures = [np.full((50, 40), 230, np.uint8), np.full((30, 60), 215, np.uint8)]
+    for number, picture in enumerate(pictures):
+        picture[10:22, 8:12] = 70
+        write_picture(tmp_path / "49" / f"{number}.png", picture)
+
+    dataset = folders.load(tmp_path, recipe="mnist")
+
+    expected = [normalize(clean(to_ink(picture)), "mnist") for picture in pictures]
+    np.testing.assert_array_equal(dataset.images, expected)
+    assert dataset.recipe == "mnist"
 
 
 def test_a_changed_picture_is_read_anew(tree):

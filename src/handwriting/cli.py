@@ -152,7 +152,7 @@ def train(
     out = out or Path(f"{model}-{Path(dataset).name}.keras")
     if out.suffix != ".keras":
         raise click.UsageError(f"--out must end in .keras, got {out}")
-    data = _load_characters(dataset, None, path, default_split="train")
+    data = _load_characters(dataset, None, path, default_split="train", recipe="mnist")
 
     _import_keras()
     from handwriting import models, training
@@ -194,12 +194,13 @@ def evaluate(
     DATASET is a set's name, a folder that CharacterDataset.save wrote, or class folders of
     pictures.
     """
-    data = _load_characters(dataset, split, path, default_split="test")
-
     _import_keras()
     from handwriting import evaluation, models
 
     card = models.card(model)
+    data = _load_characters(
+        dataset, split, path, default_split="test", recipe=card.recipe, alphabet=card.alphabet
+    )
     if (card.alphabet, card.image_shape) != (data.alphabet, data.image_shape):
         raise click.UsageError(
             f"{model} reads {card.alphabet!r} in images of {card.image_shape}, and {data!r} has "
@@ -441,7 +442,9 @@ def alphanum(
     click.echo(str(out))
 
 
-def _load(dataset: str, split: str, path: Path | None) -> "CharacterDataset | LineDataset":
+def _load(
+    dataset: str, split: str, path: Path | None, **folder_options: Any
+) -> "CharacterDataset | LineDataset":
     """A published set by its name, a saved dataset, or pictures in class folders."""
     from handwriting import data
     from handwriting import datasets as sets
@@ -454,7 +457,7 @@ def _load(dataset: str, split: str, path: Path | None) -> "CharacterDataset | Li
     if (place / "dataset.json").is_file():
         return data.open_saved(place)
     if place.is_dir() or place.suffix == ".zip":
-        return sets.folders.load(place)
+        return sets.folders.load(place, **folder_options)
     raise click.UsageError(
         f"DATASET must be one of {', '.join(sets.NAMES)}, the folder of a saved dataset, or a "
         f"folder or zip file of class folders, got {dataset!r}"
@@ -462,13 +465,18 @@ def _load(dataset: str, split: str, path: Path | None) -> "CharacterDataset | Li
 
 
 def _load_characters(
-    dataset: str, split: str | None, path: Path | None, *, default_split: str
+    dataset: str,
+    split: str | None,
+    path: Path | None,
+    *,
+    default_split: str,
+    **folder_options: Any,
 ) -> "CharacterDataset":
     from handwriting.data import CharacterDataset
 
     if split and Path(dataset).exists():
         raise click.UsageError(f"--split is for published sets, got {dataset}")
-    loaded = _load(dataset, split or default_split, path)
+    loaded = _load(dataset, split or default_split, path, **folder_options)
     if not isinstance(loaded, CharacterDataset):
         raise click.UsageError(f"{dataset} has lines of text, and this command takes characters")
     return loaded

@@ -144,7 +144,7 @@ def _load(split: str, path: StrPath | None, size: int, *, offline: bool) -> Char
                 folders.pictures(archive, below),
                 folder,
                 ALPHABET,
-                size=size,
+                form=size,
                 ink="dark",
                 name=f"alphanum/{split}",
                 recipe=RECIPE if size == _SIZE else None,

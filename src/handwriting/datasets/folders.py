@@ -44,7 +44,12 @@ class Picture(NamedTuple):
 
 
 def load(
-    path: StrPath, *, size: int = 28, ink: Ink = "auto", alphabet: Alphabet | None = None
+    path: StrPath,
+    *,
+    size: int | None = None,
+    recipe: str | None = None,
+    ink: Ink = "auto",
+    alphabet: Alphabet | None = None,
 ) -> CharacterDataset:
     """Load pictures in class folders, whichever they are.
 
@@ -53,9 +58,11 @@ def load(
 
     Args:
         path: a folder or a zip file, with the class folders in it at any depth.
-        size: side of the images wanted, in pixels. Pictures of another size are padded to a square
-            with paper and scaled; nothing is cropped or centered, see
-            :func:`handwriting.preprocessing.normalize` for that.
+        size: side of the images wanted, in pixels; 28 if None. Pictures of another size are padded
+            to a square with paper and scaled, and nothing else is done to them.
+        recipe: instead of ``size``, the name of a recipe: pictures are cleaned and brought to the
+            form of that published set, as ``handwriting predict`` does it with pictures to read
+            (:func:`handwriting.preprocessing.clean`, :func:`handwriting.preprocessing.normalize`).
         ink: whether the ink is darker or lighter than the paper; ``"auto"`` finds out from the
             borders of many pictures, once for all of them.
         alphabet: the characters, in the order of the labels; None takes those that are there, by
@@ -66,6 +73,7 @@ def load(
         numbers in names counted as numbers.
 
     Raises:
+        ValueError: both ``size`` and ``recipe`` are given, or one of the options is unknown.
         MissingDataError: there is nothing at ``path``, or no picture in a class folder.
         CorruptFileError: a picture is damaged, a folder names no character, or one that is not in
             the ``alphabet``.
@@ -80,15 +88,28 @@ def load(
     """
     if ink not in get_args(Ink):
         raise ValueError(f"ink must be 'auto', 'dark' or 'light', got {ink!r}")
-    if size < 1:
-        raise ValueError(f"size must be at least 1 pixel, got {size}")
+    if size is not None and (recipe or size < 1):
+        raise ValueError(
+            f"size must be at least 1 pixel, and stand without a recipe, got size={size} and "
+            f"recipe={recipe!r}"
+        )
+    if recipe is None:
+        size = size or 28
+    else:
+        preprocessing.find_recipe(recipe)
     name = Path(path).resolve().stem
     with open_archive(path) as archive:
-        key = store.key(archive.sources(), size, ink, alphabet, name)
+        key = store.key(archive.sources(), size, recipe, ink, alphabet, name)
         return store.prepared(
             store.home() / "folders" / key,
             lambda folder: prepare(
-                pictures(archive), folder, alphabet, size=size, ink=ink, name=name
+                pictures(archive),
+                folder,
+                alphabet,
+                form=size or str(recipe),
+                ink=ink,
+                name=name,
+                recipe=recipe,
             ),
         )
 
@@ -167,7 +188,7 @@ def prepare(
     folder: Path,
     alphabet: Alphabet | None,
     *,
-    size: int,
+    form: int | str,
     ink: Ink,
     name: str,
     recipe: str | None = None,
@@ -178,7 +199,7 @@ def prepare(
         files: the pictures, in the order wanted.
         folder: the dataset to write.
         alphabet: of the dataset; None takes the characters that are there.
-        size: side of the images, in pixels.
+        form: side of the images, in pixels, or the name of a recipe to bring them to.
         ink: see :func:`load`.
         name: of the dataset.
         recipe: of the dataset.
@@ -194,7 +215,7 @@ def prepare(
     def parts() -> Iterator[Image]:
         for start in range(0, len(files), _PICTURES_AT_ONCE):
             some = files[start : start + _PICTURES_AT_ONCE]
-            yield _uniform([_decoded(picture.file) for picture in some], size, dark=dark)
+            yield _uniform([_decoded(picture.file) for picture in some], form, dark=dark)
 
     save_parts(
         folder, parts(), lambda images: CharacterDataset(images, labels, alphabet, name, recipe)
@@ -277,15 +298,21 @@ def _is_paper_light(files: Sequence[Picture]) -> bool:
     return bool(np.median(borders) > 127)
 
 
-def _uniform(decoded: Sequence[Image], size: int, *, dark: bool) -> Image:
-    """All pictures in ink polarity and of one size."""
-    images = np.empty((len(decoded), size, size), np.uint8)
+def _uniform(decoded: Sequence[Image], form: int | str, *, dark: bool) -> Image:
+    """All pictures in ink polarity and of one form."""
     shapes = collections.defaultdict(list)
     for position, picture in enumerate(decoded):
         shapes[picture.shape].append(position)
+    size = form if isinstance(form, int) else preprocessing.find_recipe(form).size
+    images = np.empty((len(decoded), size, size), np.uint8)
     for positions in shapes.values():
         batch = np.stack([decoded[position] for position in positions])
-        square = preprocessing.pad_square(255 - batch if dark else batch)
-        same = square.shape[1] == size
-        images[positions] = square if same else preprocessing.resize(square, (size, size))
+        images[positions] = _formed(255 - batch if dark else batch, form)
     return images
+
+
+def _formed(images: Image, form: int | str) -> Image:
+    if isinstance(form, str):
+        return preprocessing.normalize(preprocessing.clean(images), form)
+    square = preprocessing.pad_square(images)
+    return square if square.shape[1] == form else preprocessing.resize(square, (form, form))

@@ -99,7 +99,7 @@ def load(
                 _in_order(folders.pictures(archive), chosen),
                 folder,
                 ALPHABET,
-                size=size,
+                form=size,
                 ink="auto",
                 name=f"unipen_characters/{split}",
             ),
