@@ -286,7 +286,18 @@ _IMAGE_SHAPE = (28, 28)
 _IMAGES_AT_ONCE = 2048
 
 
+# EMNIST, the largest of these sets, has under a million. A gzip file of 4 MB can hold 4 billion.
+_MOST_LABELS = 100_000_000
+
+
 def _read_labels(labels: Member, first_label: int, classes: int) -> Labels:
+    with open_stream(labels) as stream:
+        claimed = read_header(stream, str(labels)).data_bytes
+    if claimed > _MOST_LABELS:
+        raise CorruptFileError(
+            f"{labels} must hold at most {_MOST_LABELS:,} labels, and claims {claimed:,} bytes; it "
+            "is damaged, or was made to fill your memory"
+        )
     numbers = read(labels)
     if numbers.dtype != np.uint8 or numbers.ndim != 1:
         raise CorruptFileError(
