@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import json
 import os
@@ -455,3 +456,23 @@ def test_the_facts_are_readable_by_people(tmp_path):
     facts = json.loads((tmp_path / "set" / "dataset.json").read_text(encoding="utf-8"))
     assert facts["alphabet"] == ["é"]
     assert "é" in (tmp_path / "set" / "dataset.json").read_text(encoding="utf-8")
+
+
+def test_what_was_skipped_belongs_to_the_whole_set(tiny, tmp_path):
+    whole = dataclasses.replace(tiny, skipped=[("a.png", "is damaged")])
+    whole.save(tmp_path / "whole")
+
+    assert CharacterDataset.open(tmp_path / "whole").skipped == (("a.png", "is damaged"),)
+    assert repr(whole).endswith("10 characters, 1 skipped)")
+    assert whole.select(slice(3)).skipped == whole.sample(3, rng=0).skipped == ()
+    assert len(whole.concat(whole).skipped) == 2
+    assert whole.relabel(Alphabet("0"), outside="drop").skipped == whole.skipped
+
+
+def test_a_set_saved_before_sets_could_skip_opens(tiny, tmp_path):
+    tiny.save(tmp_path / "old")
+    facts = json.loads((tmp_path / "old" / "dataset.json").read_text())
+    del facts["skipped"]
+    (tmp_path / "old" / "dataset.json").write_text(json.dumps(facts))
+
+    assert CharacterDataset.open(tmp_path / "old").skipped == ()

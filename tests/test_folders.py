@@ -1,5 +1,6 @@
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,6 +110,30 @@ def test_a_damaged_picture_is_named(tree):
         folders.load(tree)
 
 
+def test_damaged_pictures_can_be_left_out_and_are_listed(tree):
+    for name in ("98/bad.png", "999/worse.jpg"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_bytes(b"no picture")
+
+    dataset = folders.load(tree, size=20, on_error="skip")
+
+    assert dataset.characters == ["", "a", "a", "b", "d"]
+    assert dataset.images[:, 10, 10].tolist() == [205, 235, 225, 215, 195]
+    assert [Path(entry.where).name for entry in dataset.skipped] == ["worse.jpg", "bad.png"]
+    assert "is not a picture in one of the formats" in dataset.skipped[0].reason
+    with pytest.raises(CorruptFileError, match=r"worse\.jpg"):
+        folders.load(tree, size=20)
+
+
+def test_only_damaged_pictures_leave_an_empty_set(tmp_path):
+    (tmp_path / "97").mkdir()
+    (tmp_path / "97" / "bad.png").write_bytes(b"no picture")
+
+    dataset = folders.load(tmp_path, on_error="skip")
+
+    assert (len(dataset), len(dataset.skipped)) == (0, 1)
+
+
 def test_a_character_outside_the_alphabet_is_named(tree):
     with pytest.raises(CorruptFileError, match=r"100/x\.png is of the character 'd'"):
         folders.load(tree, alphabet=Alphabet(["", "a", "b"]))
@@ -130,6 +155,8 @@ def test_wrong_options_are_refused(tree):
         folders.load(tree, ink="blue")
     with pytest.raises(ValueError, match="size must be"):
         folders.load(tree, size=0)
+    with pytest.raises(ValueError, match="on_error must be"):
+        folders.load(tree, on_error="ignore")
     with pytest.raises(ValueError, match="stand without a recipe"):
         folders.load(tree, size=28, recipe="mnist")
     with pytest.raises(ValueError, match="recipe must be one of"):

@@ -7,7 +7,8 @@ that a set larger than memory opens at once.
 """
 
 from handwriting.data.characters import CharacterDataset
-from handwriting.data.lines import LineDataset, Skipped
+from handwriting.data.checks import Skipped
+from handwriting.data.lines import LineDataset
 from handwriting.data.storage import is_lines, save_parts
 from handwriting.files import StrPath
 

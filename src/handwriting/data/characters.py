@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import checks, html, storage
+from handwriting.data.checks import Skipped
 from handwriting.files import StrPath
 from handwriting.images import Image
 from handwriting.noise import null_images
@@ -34,6 +35,8 @@ class CharacterDataset:
         name: what reports and plots call it.
         recipe: the name in :data:`handwriting.preprocessing.RECIPES` that brings a new picture to
             the form of these images, if there is one.
+        skipped: what the loader left out. It belongs to the whole set: what :meth:`select`,
+            :meth:`sample` and :meth:`split` give has none.
 
     Raises:
         ValueError: shapes, dtypes or lengths do not fit, a label is outside the alphabet, or the
@@ -52,6 +55,7 @@ class CharacterDataset:
     alphabet: Alphabet
     name: str = ""
     recipe: str | None = None
+    skipped: Sequence[Skipped] = ()
 
     def __post_init__(self) -> None:
         checks.facts(self.alphabet, self.name, self.recipe)
@@ -63,6 +67,7 @@ class CharacterDataset:
                 f" got {labels.min()} to {labels.max()}"
             )
         object.__setattr__(self, "labels", checks.own(labels))
+        object.__setattr__(self, "skipped", checks.skipped(self.skipped))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,7 +76,7 @@ class CharacterDataset:
         height, width = self.image_shape
         return (
             f"CharacterDataset({self.name!r}: {len(self)} images of {height} x {width}, "
-            f"{len(self.alphabet)} characters)"
+            f"{len(self.alphabet)} characters{checks.told(self.skipped)})"
         )
 
     @property
@@ -121,7 +126,9 @@ class CharacterDataset:
         if isinstance(index, np.ndarray) and index.dtype.kind == "U":
             characters = which if isinstance(which, str) else index.tolist()
             index = np.isin(self.labels, self.alphabet.encode(characters))
-        return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
+        return dataclasses.replace(
+            self, images=self.images[index], labels=self.labels[index], skipped=()
+        )
 
     def sample(self, n: int, *, rng: int | np.random.Generator) -> CharacterDataset:
         """``n`` images drawn at random without replacement, in the order of this set.
@@ -220,7 +227,9 @@ class CharacterDataset:
                 "outside='drop' to leave their images out"
             )
         kept = self.select(labels >= 0) if lost else self
-        return dataclasses.replace(kept, labels=labels[labels >= 0], alphabet=alphabet)
+        return dataclasses.replace(
+            kept, labels=labels[labels >= 0], alphabet=alphabet, skipped=self.skipped
+        )
 
     def merge_case(self, letters: Iterable[str] = LOOK_ALIKE) -> CharacterDataset:
         """The same images, with one class for both cases of some letters: the upper-case one.
@@ -287,6 +296,7 @@ class CharacterDataset:
             alphabet,
             " + ".join(each.name for each in everyone) if name is None else name,
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
+            [entry for each in everyone for entry in each.skipped],
         )
 
     def with_null(self, share: float, *, rng: int | np.random.Generator) -> CharacterDataset:
@@ -348,6 +358,7 @@ class CharacterDataset:
             "alphabet": list(self.alphabet),
             "name": self.name,
             "recipe": self.recipe,
+            "skipped": self.skipped,
         }
         return storage.Files(facts, {"labels": self.labels})
 
@@ -365,7 +376,9 @@ class CharacterDataset:
         with storage.reading(path, _FORMAT) as saved:
             facts, alphabet = saved.facts, Alphabet(saved.facts["alphabet"])
             images, labels = saved.array("images"), saved.array("labels")
-            return cls(images, labels, alphabet, facts["name"], facts["recipe"])
+            # Sets that were saved by version 0.1.0 skipped nothing.
+            skipped = facts.get("skipped", ())
+            return cls(images, labels, alphabet, facts["name"], facts["recipe"], skipped)
 
 
 _FORMAT = "handwriting characters 1"

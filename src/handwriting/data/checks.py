@@ -3,8 +3,8 @@
 # Annotations stay text: numpy.random takes 5 MB and 10 ms, and opening a set needs none of it.
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,31 @@ from numpy.typing import ArrayLike, NDArray
 from handwriting.alphabet import NULL, Alphabet
 from handwriting.preprocessing import find_recipe
 
-__all__ = ["facts", "fraction", "images", "index", "integers", "own", "sample", "union"]
+__all__ = [
+    "Skipped",
+    "facts",
+    "fraction",
+    "images",
+    "index",
+    "integers",
+    "own",
+    "sample",
+    "skipped",
+    "told",
+    "union",
+]
+
+
+class Skipped(NamedTuple):
+    """What a loader left out of a set, and why.
+
+    Args:
+        where: a file, a row or an entry of the source, as a person can find it.
+        reason: what is wrong with it.
+    """
+
+    where: str
+    reason: str
 
 
 def facts(alphabet: object, name: object, recipe: str | None) -> None:
@@ -87,3 +111,16 @@ def union(alphabets: Iterable[Alphabet]) -> Alphabet:
     """The characters of all alphabets in the order of first appearance, null first."""
     characters = dict.fromkeys(c for alphabet in alphabets for c in alphabet)
     return Alphabet(sorted(characters, key=lambda character: character != NULL))
+
+
+def skipped(entries: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    """The entries, if they are pairs of str."""
+    pairs = tuple(Skipped(*entry) for entry in entries)
+    if not all(isinstance(part, str) for pair in pairs for part in pair):
+        raise TypeError("skipped must be pairs (where, reason) of str")
+    return pairs
+
+
+def told(entries: Sequence[Skipped]) -> str:
+    """What a dataset's text says of them."""
+    return f", {len(entries)} skipped" if entries else ""

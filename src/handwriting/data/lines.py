@@ -8,29 +8,18 @@ import dataclasses
 import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import checks, html, storage
+from handwriting.data.checks import Skipped
 from handwriting.files import StrPath
 from handwriting.images import Image
 
-__all__ = ["LineDataset", "Skipped"]
-
-
-class Skipped(NamedTuple):
-    """What a loader left out of a set, and why.
-
-    Args:
-        where: a file, a row or an entry of the source, as a person can find it.
-        reason: what is wrong with it.
-    """
-
-    where: str
-    reason: str
+__all__ = ["LineDataset"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -88,14 +77,14 @@ class LineDataset:
         _check_characters(texts, self.alphabet)
         object.__setattr__(self, "widths", checks.own(widths))
         object.__setattr__(self, "texts", texts)
-        object.__setattr__(self, "skipped", _skipped(self.skipped))
+        object.__setattr__(self, "skipped", checks.skipped(self.skipped))
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
         height, width = self.image_shape
-        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        skipped = checks.told(self.skipped)
         return (
             f"LineDataset({self.name!r}: {len(self)} lines of {height} x {width}, "
             f"{len(self.alphabet)} characters{skipped})"
@@ -315,10 +304,3 @@ def _check_characters(texts: Sequence[str], alphabet: Alphabet) -> None:
             f"texts must be made of the {len(alphabet)} characters of {alphabet!r}, got also "
             f"{''.join(sorted(lost))!r}, first in text {position}: {texts[position][:40]!r}"
         )
-
-
-def _skipped(entries: Sequence[Skipped]) -> tuple[Skipped, ...]:
-    pairs = tuple(Skipped(*entry) for entry in entries)
-    if not all(isinstance(part, str) for pair in pairs for part in pair):
-        raise TypeError("skipped must be pairs (where, reason) of str")
-    return pairs

@@ -95,6 +95,7 @@ def load(
     path: StrPath | None = None,
     *,
     size: int = _SIZE,
+    on_error: folders.OnError = "raise",
     offline: bool = False,
 ) -> CharacterDataset:
     """Load AlphaNum, or a set of its form such as :func:`build` makes.
@@ -108,6 +109,7 @@ def load(
         path: a folder or zip file with ``train.zip``, ``test.zip``, ``validation.zip`` or folders
             of these names; or, for one split, that zip file or folder itself. None fetches them.
         size: side of the images wanted, in pixels; pictures of other sizes are scaled.
+        on_error: ``"skip"`` leaves damaged pictures out and lists them in ``skipped``.
         offline: do not fetch anything.
 
     Returns:
@@ -124,20 +126,24 @@ def load(
     if split not in (*_SPLITS, "all"):
         raise ValueError(f"split must be 'train', 'test', 'validation' or 'all', got {split!r}")
     if split == "all":
-        first, *others = (_load(each, path, size, offline=offline) for each in _SPLITS)
+        first, *others = (
+            _load(each, path, size, on_error=on_error, offline=offline) for each in _SPLITS
+        )
         dataset = first.concat(*others, name="alphanum/all")
         _warn_of_differences(dataset.counts(), whole=True)
         return dataset
-    dataset = _load(split, path, size, offline=offline)
+    dataset = _load(split, path, size, on_error=on_error, offline=offline)
     _warn_of_differences(dataset.counts(), whole=False)
     return dataset
 
 
-def _load(split: str, path: StrPath | None, size: int, *, offline: bool) -> CharacterDataset:
+def _load(
+    split: str, path: StrPath | None, size: int, *, on_error: folders.OnError, offline: bool
+) -> CharacterDataset:
     if path is None:
         path = download.fetch(FILES[f"{split}.zip"], store.home() / "alphanum", offline=offline)
     with _opened(Path(path), split) as (archive, below):
-        key = store.key(archive.sources(), size)
+        key = store.key(archive.sources(), size, on_error)
         return store.prepared(
             store.home() / "alphanum" / f"{split}-{key}",
             lambda folder: folders.prepare(
@@ -148,6 +154,7 @@ def _load(split: str, path: StrPath | None, size: int, *, offline: bool) -> Char
                 ink="dark",
                 name=f"alphanum/{split}",
                 recipe=RECIPE if size == _SIZE else None,
+                on_error=on_error,
             ),
         )
 

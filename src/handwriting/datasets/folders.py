@@ -10,6 +10,7 @@ character's code point (``97``); ``999`` or ``null`` is the null class.
 """
 
 import collections
+import contextlib
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,16 +21,27 @@ import numpy as np
 
 from handwriting import preprocessing
 from handwriting.alphabet import NULL, Alphabet, Labels
-from handwriting.data import CharacterDataset, save_parts
+from handwriting.data import CharacterDataset, Skipped, save_parts
 from handwriting.datasets import store
 from handwriting.datasets.archive import Archive, Member, open_archive
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, replacing
 from handwriting.images import Image, to_gray
 
-__all__ = ["Ink", "Picture", "character", "folder_name", "load", "pictures", "prepare", "save"]
+__all__ = [
+    "Ink",
+    "OnError",
+    "Picture",
+    "character",
+    "folder_name",
+    "load",
+    "pictures",
+    "prepare",
+    "save",
+]
 
 Ink = Literal["auto", "dark", "light"]
+OnError = Literal["raise", "skip"]
 
 _NULL_CODE = 999
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -50,6 +62,7 @@ def load(
     recipe: str | None = None,
     ink: Ink = "auto",
     alphabet: Alphabet | None = None,
+    on_error: OnError = "raise",
 ) -> CharacterDataset:
     """Load pictures in class folders, whichever they are.
 
@@ -67,6 +80,8 @@ def load(
             borders of many pictures, once for all of them.
         alphabet: the characters, in the order of the labels; None takes those that are there, by
             code point, null first.
+        on_error: what to do with a damaged picture: ``"raise"``, or ``"skip"``, which leaves it out
+            and lists it in the dataset's ``skipped``.
 
     Returns:
         Images (n, size, size), a read-only memory map, ordered by label and then by file name,
@@ -88,6 +103,8 @@ def load(
     """
     if ink not in get_args(Ink):
         raise ValueError(f"ink must be 'auto', 'dark' or 'light', got {ink!r}")
+    if on_error not in get_args(OnError):
+        raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     if size is not None and (recipe or size < 1):
         raise ValueError(
             f"size must be at least 1 pixel, and stand without a recipe, got size={size} and "
@@ -99,7 +116,7 @@ def load(
         preprocessing.find_recipe(recipe)
     name = Path(path).resolve().stem
     with open_archive(path) as archive:
-        key = store.key(archive.sources(), size, recipe, ink, alphabet, name)
+        key = store.key(archive.sources(), size, recipe, ink, alphabet, on_error, name)
         return store.prepared(
             store.home() / "folders" / key,
             lambda folder: prepare(
@@ -110,6 +127,7 @@ def load(
                 ink=ink,
                 name=name,
                 recipe=recipe,
+                on_error=on_error,
             ),
         )
 
@@ -192,6 +210,7 @@ def prepare(
     ink: Ink,
     name: str,
     recipe: str | None = None,
+    on_error: OnError = "raise",
 ) -> None:
     """Save a dataset of pictures, decoded part by part, in little memory.
 
@@ -203,6 +222,7 @@ def prepare(
         ink: see :func:`load`.
         name: of the dataset.
         recipe: of the dataset.
+        on_error: see :func:`load`.
 
     Raises:
         CorruptFileError: a picture is damaged, or its character is not in the alphabet.
@@ -212,13 +232,28 @@ def prepare(
     labels = _labels(files, alphabet)
     dark = ink == "dark" or (ink == "auto" and _is_paper_light(files))
 
+    kept = np.ones(len(files), bool)
+    skipped: list[Skipped] = []
+
+    def decoded(start: int) -> Iterator[Image]:
+        some = files[start : start + _PICTURES_AT_ONCE]
+        for position, picture in enumerate(some, start):
+            try:
+                yield _decoded(picture.file)
+            except CorruptFileError as error:
+                if on_error == "raise":
+                    raise
+                kept[position] = False
+                skipped.append(Skipped(str(picture.file), str(error.__cause__)))
+
     def parts() -> Iterator[Image]:
         for start in range(0, len(files), _PICTURES_AT_ONCE):
-            some = files[start : start + _PICTURES_AT_ONCE]
-            yield _uniform([_decoded(picture.file) for picture in some], form, dark=dark)
+            yield _uniform(list(decoded(start)), form, dark=dark)
 
     save_parts(
-        folder, parts(), lambda images: CharacterDataset(images, labels, alphabet, name, recipe)
+        folder,
+        parts(),
+        lambda images: CharacterDataset(images, labels[kept], alphabet, name, recipe, skipped),
     )
 
 
@@ -293,9 +328,12 @@ def _decoded(file: Member) -> Image:
 
 def _is_paper_light(files: Sequence[Picture]) -> bool:
     """Whether most pictures have light borders, in a sample of up to 200."""
-    sample = [_decoded(picture.file) for picture in files[:: -(-len(files) // 200)]]
-    borders = [np.concatenate([p[0], p[-1], p[:, 0], p[:, -1]]).mean() for p in sample]
-    return bool(np.median(borders) > 127)
+    borders = []
+    for picture in files[:: -(-len(files) // 200)]:
+        with contextlib.suppress(CorruptFileError):  # told of when all are read
+            p = _decoded(picture.file)
+            borders.append(np.concatenate([p[0], p[-1], p[:, 0], p[:, -1]]).mean())
+    return bool(borders) and bool(np.median(borders) > 127)
 
 
 def _uniform(decoded: Sequence[Image], form: int | str, *, dark: bool) -> Image:

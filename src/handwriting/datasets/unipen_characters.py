@@ -59,6 +59,7 @@ def load(
     path: StrPath | None = None,
     *,
     size: int = _SIZE,
+    on_error: folders.OnError = "raise",
     offline: bool = False,
 ) -> CharacterDataset:
     """Load the Handwriting Characters Database.
@@ -72,6 +73,7 @@ def load(
             (``curated.tar.gz.01``), a zip of it, or a folder with one of these. The lists are
             looked for in it and beside it. None fetches everything.
         size: side of the images wanted, in pixels; pictures of other sizes are scaled.
+        on_error: ``"skip"`` leaves damaged pictures out and lists them in ``skipped``.
         offline: do not fetch anything.
 
     Returns:
@@ -94,7 +96,7 @@ def load(
         chosen = _list(path, archive, _LISTS[split]) if split in _LISTS else None
         sources = [*archive.sources(), *(chosen.archive.sources(chosen.name) if chosen else [])]
         return store.prepared(
-            store.home() / "unipen_characters" / f"{split}-{store.key(sources, size)}",
+            store.home() / "unipen_characters" / f"{split}-{store.key(sources, size, on_error)}",
             lambda folder: folders.prepare(
                 _in_order(folders.pictures(archive), chosen),
                 folder,
@@ -102,6 +104,7 @@ def load(
                 form=size,
                 ink="auto",
                 name=f"unipen_characters/{split}",
+                on_error=on_error,
             ),
         )
 
