@@ -250,6 +250,26 @@ def test_a_member_that_is_larger_than_it_claims_is_found(tmp_path):
         opened.read("a.txt")
 
 
+def test_a_name_that_was_damaged_in_the_directory_is_found(tmp_path):
+    def rename(data, entry):
+        data[entry + 46] = ord("z")
+
+    with (
+        open_archive(forge(write_zip(tmp_path / "x.zip"), rename)) as opened,
+        pytest.raises(CorruptFileError, match="z.txt in .* does not stand where"),
+    ):
+        opened.read("z.txt")
+
+
+def test_names_in_other_scripts_are_read(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as zipped:
+        zipped.writestr("\u00e9\u4e2d/1.png", b"data")
+
+    with open_archive(path) as opened:
+        assert opened.read("\u00e9\u4e2d/1.png") == b"data"
+
+
 def test_a_tar_that_is_cut_short_is_damaged(tmp_path):
     path = write_tar(tmp_path / "x.tar.gz")
     path.write_bytes(path.read_bytes()[:-30])

@@ -328,10 +328,13 @@ class _Zip(Archive):
         stream = self._opened
         stream.seek(info.header_offset)
         signature, name_length, extra_length = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
-        if signature != b"PK\3\4":
-            raise zipfile.BadZipFile("it does not begin where the archive says")
         before = name_length + extra_length
-        packed = stream.read(before + info.compress_size)[before:]
+        packed = stream.read(before + info.compress_size)
+        # The name stands twice, and only the copy here tells when the other was damaged.
+        name = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
+        if signature != b"PK\3\4" or packed[:name_length] != name:
+            raise zipfile.BadZipFile("it does not stand where the archive says")
+        packed = packed[before:]
         if info.compress_type == zipfile.ZIP_STORED:
             return packed
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, info.file_size + 1)
@@ -345,6 +348,7 @@ class _Zip(Archive):
 
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SMALL = 1 << 20
+_UTF8 = 1 << 11
 # Signature, and the lengths of the two fields that stand between the header and the bytes.
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
 
