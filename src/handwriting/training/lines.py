@@ -4,6 +4,8 @@ import json
 import math
 import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -338,13 +340,9 @@ class _Watch(keras.callbacks.Callback):
         path = _state(self._checkpoint or "")
         if not path.is_file():
             return 0
-        with (
-            refusing_damage(f"the state in {path}", "delete it to train from the beginning"),
-            path.open("rb") as file,
-            np.load(file, allow_pickle=False) as state,
-        ):
-            facts = json.loads(str(state["facts"]))
-            arrays = {name: state[name] for name in state.files if name != "facts"}
+        with refusing_damage(f"the state in {path}", "delete it to train from the beginning"):
+            arrays = _load_arrays(path)
+            facts = json.loads(str(arrays.pop("facts")))
         if facts["settings"] != self._settings:
             raise CorruptFileError(
                 f"{path} is of a training with {facts['settings']}, got {self._settings}; "
@@ -362,6 +360,14 @@ class _Watch(keras.callbacks.Callback):
 def _state(checkpoint: StrPath) -> Path:
     """Where what resuming takes is kept."""
     return Path(checkpoint).with_suffix(".state.npz")
+
+
+def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as state:
+            return dict(state)
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(str(error)) from error
 
 
 _HEAD = (
