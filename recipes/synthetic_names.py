@@ -101,7 +101,7 @@ def synthetic(
     images = np.zeros((len(texts), *shape), np.uint8)
     for image, text in zip(images, texts, strict=True):
         image[:] = _draw(strokes, text, shape, generator)
-    widths = [shape[1]] * len(texts)
+    widths = np.full(len(texts), shape[1])
     return LineDataset(images, widths, list(texts), alphabet, "names/synthetic", "line")
 
 
@@ -194,7 +194,7 @@ def _write(
             lower = (small and position > 0) or (character == "I" and rng.random() < 0.35)
             options = strokes[character.lower() if lower else character]
             grown = 0.7 if lower and character not in "BDFHKLTI" else 1.0
-            letters.append([part * grown for part in options[rng.integers(len(options))]])
+            letters.append([part * grown for part in options[int(rng.integers(len(options)))]])
     extents = [max((float(part[:, 0].max()) for part in letter), default=0.5) for letter in letters]
     steps = [aspect * extent + spread * rng.uniform(0.7, 1.3) for extent in extents]
     size = min(size, (page.width - x - 2) / max(sum(steps), 1e-3))

@@ -177,7 +177,7 @@ def test_concat_pads_with_paper_and_unites_alphabets():
         ["ab"],
         Alphabet("ba"),
         "narrow",
-        "mnist",
+        "line",
         [("x", "y")],
     )
     wide = lines_of(["7c", "c"], Alphabet("c7").with_null(), skipped=[("z", "torn")])
