@@ -72,6 +72,9 @@ def test_the_choices_are_what_the_library_knows():
     from handwriting.preprocessing import RECIPES
 
     assert cli._MODELS == models.NAMES
+    assert tuple(cli._LINE_MODELS) == models.LINE_NAMES
+    for name, shape in cli._LINE_MODELS.items():
+        assert models.build(name, 2).input_shape[1:] == shape
     assert tuple(RECIPES) == cli._RECIPES
 
 
@@ -337,6 +340,7 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["train", "mnist", "--path", "nowhere"], 1, "nowhere does not exist"),
         (["evaluate", "gone.keras", "digits"], 1, "gone.keras: no such model"),
         (["datasets", "show", "digits", "--split", "dev"], 2, "split must be"),
+        (["evaluate", "tall.keras", "digits", "--split", "dev"], 2, "split must be"),
         (["predict", "gone.keras", "a.png"], 1, "gone.keras: no such model"),
         (["predict", "gone.keras"], 2, "Missing argument"),
         (["nothing"], 2, "No such command"),
@@ -345,6 +349,11 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["train", "digits", "--out", "file/a.keras"], 1, "file"),
         (["train", "digits", "--csv", "file/a.csv"], 1, "file"),
         (["train", "digits", "--tensorboard", "file/a"], 1, "file"),
+        (
+            ["evaluate", "tall.keras", "set", "--split", "train"],
+            2,
+            "is for published sets, got set",
+        ),
         (["train", "set", "--path", "file"], 2, "is for published sets, got set"),
         (["train", "empty"], 2, "there must be images to learn from"),
         (["evaluate", "tall.keras", "empty"], 2, "there must be images to evaluate"),
@@ -379,14 +388,73 @@ def test_a_saved_dataset_has_no_splits(model, tiny, tmp_path):
     assert "--split is for published sets" in result.output
 
 
-def test_lines_are_no_characters_to_train_on(tmp_path):
-    PIL.Image.new("L", (50, 20), 255).save(tmp_path / "1.png")
-    (tmp_path / "train.csv").write_text("FILENAME,IDENTITY\n1.png,LEA\n")
+@pytest.fixture
+def two_names(tmp_path):
+    """The names, as if they were two pictures in a folder."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for number in (1, 2):
+        PIL.Image.new("L", (50, 20), 255).save(folder / f"{number}.png")
+    for split in ("train", "validation"):
+        (folder / f"{split}.csv").write_text("FILENAME,IDENTITY\n1.png,LEA\n2.png,LEO\n")
+    return folder
 
-    result = run("train", "names", "--path", tmp_path)
+
+def test_a_line_reader_is_trained_and_evaluated_with_the_same_commands(two_names, tmp_path):
+    out, report = tmp_path / "a.keras", tmp_path / "a.json"
+    command = ("train", "names", "--path", two_names, "--validation", "0.5", "--out", out)
+
+    trained = run(*command, "--epochs", 1, "--augment")
+    again = run(*command, "--epochs", 1, "--augment", "--resume")
+    result = run(
+        "evaluate", out, "names", "--path", two_names, "--split", "validation", "--json", report
+    )
+
+    assert trained.exit_code == 0, trained.output
+    assert "of the held-back lines right" in trained.stdout
+    assert again.stdout == trained.stdout
+    assert models.card(out).recipe == "line"
+    assert models.card(out).image_shape == (40, 256)
+    assert result.exit_code == 0, result.output
+    assert "CER 100.00%, WER 100.00%, 0.00% of 2 lines exact" in result.stdout
+    assert json.loads(report.read_text())["exact"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "lenet"), "names has lines of text, and lenet reads characters"),
+        (("--schedule", "constant"), "--schedule and --tensorboard are not for lines of text"),
+    ],
+)
+def test_what_is_not_for_lines_is_wrong_usage(arguments, message, two_names):
+    result = run("train", "names", "--path", two_names, *arguments)
 
     assert result.exit_code == 2
-    assert "names has lines of text, and this command takes characters" in result.stderr
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "crnn"), "digits has characters, and crnn reads lines of text"),
+        (("--resume",), "--resume is for lines of text"),
+    ],
+)
+def test_what_is_for_lines_alone_is_wrong_usage_for_characters(arguments, message):
+    result = run("train", "digits", *arguments)
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_line_reader_is_not_evaluated_on_characters(tmp_path):
+    models.save(models.crnn(DIGITS, (8, 16)), tmp_path / "a.keras", alphabet=DIGITS)
+
+    result = run("evaluate", tmp_path / "a.keras", "digits")
+
+    assert result.exit_code == 2
+    assert "reads lines of (8, 16), got CharacterDataset" in result.stderr
 
 
 def test_a_model_for_other_characters_is_wrong_usage(tmp_path):

@@ -52,7 +52,7 @@ def test_it_tells_what_it_is():
         ({"texts": ["a", "b\n"]}, ValueError, r"got also '\\n', first in text 1"),
         ({"alphabet": "ab"}, TypeError, "alphabet must be an Alphabet"),
         ({"name": None}, TypeError, "name must be a str"),
-        ({"recipe": "mine"}, ValueError, "recipe must be one of mnist"),
+        ({"recipe": "mine"}, ValueError, "recipe must be one of line"),
         ({"skipped": [("a.png", 3)]}, TypeError, "skipped must be pairs"),
     ],
 )
@@ -177,7 +177,7 @@ def test_concat_pads_with_paper_and_unites_alphabets():
         ["ab"],
         Alphabet("ba"),
         "narrow",
-        "mnist",
+        "line",
         [("x", "y")],
     )
     wide = lines_of(["7c", "c"], Alphabet("c7").with_null(), skipped=[("z", "torn")])
@@ -212,7 +212,7 @@ def test_a_notebook_shows_lines_with_their_texts():
 def test_save_then_open_gives_the_same_as_a_memory_map(tmp_path):
     alphabet = Alphabet(("", *" é\u2028'\"\\<", *LOWERCASE))
     texts = ["é\u2028 a", "", "\"'\\<", ""]
-    lines = lines_of(texts, alphabet, recipe="mnist", skipped=[("a/b.png", "torn")])
+    lines = lines_of(texts, alphabet, recipe="line", skipped=[("a/b.png", "torn")])
     lines.save(tmp_path / "set")
 
     opened = LineDataset.open(tmp_path / "set")
@@ -221,7 +221,7 @@ def test_save_then_open_gives_the_same_as_a_memory_map(tmp_path):
     np.testing.assert_array_equal(opened.images, lines.images)
     np.testing.assert_array_equal(opened.widths, lines.widths)
     assert opened.texts == tuple(texts)
-    assert (opened.alphabet, opened.name, opened.recipe) == (alphabet, "some", "mnist")
+    assert (opened.alphabet, opened.name, opened.recipe) == (alphabet, "some", "line")
     assert opened.skipped == (Skipped("a/b.png", "torn"),)
     assert sorted(os.listdir(tmp_path / "set")) == [
         *("dataset.json", "images.npy", "texts.txt", "widths.npy")

@@ -80,6 +80,7 @@ def test_ink_is_high_and_the_aspect_ratio_kept(copy):
     dataset = names.load("train", copy(files=files))
 
     assert dataset.widths.tolist() == [256, 128]
+    assert dataset.recipe == "line"
     wide, narrow = dataset.images
     assert wide[32, :24].min() > 240
     assert wide[:15].max() == wide[49:].max() == 0  # 34 rows in the middle
@@ -93,6 +94,7 @@ def test_stretch_fills_the_image(copy):
 
     assert dataset.images.shape == (5, 32, 100)
     assert dataset.widths.tolist() == [100] * 5
+    assert dataset.recipe == "line-stretched"
     ink = np.argwhere(dataset.images[0] > 128)
     assert ink.min(axis=0).tolist() == [8, 0]
     assert ink.max(axis=0).tolist() == [23, 9]

@@ -162,3 +162,14 @@ def test_lines_stand_below_their_texts(lines):
 def test_lines_are_drawn_by_the_seed(lines):
     assert len(plots.lines(lines, 2).axes) == 2
     plots.lines(lines.select([])).canvas.draw()
+
+
+def test_training_curves_of_lines_draw_loss_and_error_rates():
+    figure = plots.training_curves({"loss": [3, 2], "val_cer": [1, 0.5], "val_exact": [0, 0.2]})
+
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "cer", "exact"]
+    assert [axes.lines[0].get_ydata().tolist() for axes in figure.axes] == [
+        [3, 2],
+        [1, 0.5],
+        [0, 0.2],
+    ]

@@ -29,6 +29,7 @@ __all__ = ["main"]
 T = TypeVar("T")
 
 _MODELS = ("dense", "dense_small", "lenet", "convnet_small", "convnet_deep")
+_LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256)}  # and the images that they take
 _RECIPES = ("mnist", "emnist", "emnist-raw", "alphanum")
 
 
@@ -82,9 +83,13 @@ def demo(out: Path, seed: int) -> None:
 @main.command()
 @_dataset_options
 @click.option(
-    "--model", default="lenet", show_default=True, type=click.Choice(_MODELS), help="Network."
+    "--model",
+    type=click.Choice([*_MODELS, *_LINE_MODELS]),
+    help="Network.  [default: lenet; crnn_small for lines]",
 )
-@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option(
+    "--epochs", type=click.IntRange(1), help="At most.  [default: 10; 20 for lines of text]"
+)
 @click.option(
     "--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Images a step."
 )
@@ -110,12 +115,14 @@ def demo(out: Path, seed: int) -> None:
 )
 @click.option(
     "--patience",
-    default=5,
-    show_default=True,
     type=click.IntRange(1),
-    help="Epochs without a lower validation loss before training stops.",
+    help="Epochs without a lower validation loss, or error rate, before training stops.  "
+    "[default: 5; all of them for lines]",
 )
-@click.option("--augment", is_flag=True, help="Shift, rotate, scale and shear the images a little.")
+@click.option("--augment", is_flag=True, help="Move and change the images a little at random.")
+@click.option(
+    "--resume", is_flag=True, help="Go on where the same command was stopped (lines of text only)."
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--csv", type=click.Path(dir_okay=False, path_type=Path), help="Figures by epoch.")
 @click.option(
@@ -131,14 +138,15 @@ def demo(out: Path, seed: int) -> None:
 def train(
     dataset: str,
     path: Path | None,
-    model: str,
-    epochs: int,
+    model: str | None,
+    epochs: int | None,
     batch_size: int,
     learning_rate: float,
     schedule: Any,
     validation: float,
-    patience: int,
+    patience: int | None,
     augment: bool,
+    resume: bool,
     seed: int,
     csv: Path | None,
     tensorboard: Path | None,
@@ -146,37 +154,83 @@ def train(
 ) -> None:
     """Train a model on DATASET.
 
-    DATASET is a set's name, a folder that CharacterDataset.save wrote, or class folders of pictures
-    (a folder named by the character or its code for each, in a folder or zip file).
+    DATASET is a set's name, a folder that the save method of a dataset wrote, or class folders of
+    pictures (a folder named by the character or its code for each, in a folder or zip file). Of
+    lines of text, such as names, a table tells after each epoch how many are read right.
     """
+    from handwriting.data import CharacterDataset
+
+    data = _load(
+        dataset,
+        "train",
+        path,
+        line_size=_LINE_MODELS.get(model or "crnn_small"),
+        recipe="mnist",
+    )
+    lines = not isinstance(data, CharacterDataset)
+    model = model or ("crnn_small" if lines else "lenet")
+    if lines != (model in _LINE_MODELS):
+        raise click.UsageError(
+            f"{dataset} has {'lines of text' if lines else 'characters'}, and {model} reads "
+            f"{'characters' if lines else 'lines of text'}; choose another --model"
+        )
+    _refuse_options_of_others(
+        lines=lines, schedule=schedule, tensorboard=tensorboard, resume=resume
+    )
     out = out or Path(f"{model}-{Path(dataset).name}.keras")
     if out.suffix != ".keras":
         raise click.UsageError(f"--out must end in .keras, got {out}")
-    data = _load_characters(dataset, None, path, default_split="train", recipe="mnist")
 
     _import_keras()
     from handwriting import models, training
 
     network = _or_usage(models.build, model, data.alphabet, data.image_shape, rng=seed)
-    history = _or_usage(
-        training.fit,
-        network,
-        data,
-        validation=validation,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        patience=patience,
-        augmentation=training.Augmentation() if augment else None,
-        checkpoint=out,
-        csv=csv,
-        tensorboard=tensorboard,
-        rng=seed,
-    )
-    best = max(history["val_accuracy"])
-    click.echo(f"Best of {len(history['loss'])} epochs: {best:.2%} of the held-back images right.")
+    options: dict[str, Any] = {
+        "validation": validation,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "checkpoint": out,
+        "csv": csv,
+        "rng": seed,
+    }
+    if isinstance(data, CharacterDataset):
+        history = _or_usage(
+            training.fit,
+            network,
+            data,
+            epochs=epochs or 10,
+            schedule=schedule,
+            patience=patience or 5,
+            augmentation=training.Augmentation() if augment else None,
+            tensorboard=tensorboard,
+            **options,
+        )
+        best = f"{max(history['val_accuracy']):.2%} of the held-back images right"
+    else:
+        history = _or_usage(
+            training.fit_lines,
+            network,
+            data,
+            epochs=epochs or 20,
+            patience=patience,
+            augmentation=training.LineAugmentation() if augment else None,
+            resume=resume,
+            progress=True,
+            **options,
+        )
+        cer, exact = min(zip(history["val_cer"], history["val_exact"], strict=True))
+        best = f"CER {cer:.2%}, {exact:.2%} of the held-back lines right"
+    click.echo(f"Best of {len(history['loss'])} epochs: {best}.")
     click.echo(str(out))
+
+
+def _refuse_options_of_others(
+    *, lines: bool, schedule: str, tensorboard: Any, resume: bool
+) -> None:
+    if lines and (schedule != "cosine" or tensorboard):
+        raise click.UsageError("--schedule and --tensorboard are not for lines of text")
+    if not lines and resume:
+        raise click.UsageError("--resume is for lines of text")
 
 
 @main.command()
@@ -191,13 +245,23 @@ def evaluate(
 ) -> None:
     """Tell how well MODEL, a file that train wrote, reads DATASET.
 
-    DATASET is a set's name, a folder that CharacterDataset.save wrote, or class folders of
-    pictures.
+    DATASET is a set's name, a folder that the save method of a dataset wrote, or class folders of
+    pictures. Of lines of text it tells the error rates of characters (CER) and of words (WER).
     """
     _import_keras()
     from handwriting import evaluation, models
+    from handwriting.data import LineDataset
 
     card = models.card(model)
+    if card.model in _LINE_MODELS:
+        lines = _load(dataset, split or "test", path, line_size=card.image_shape)
+        if not isinstance(lines, LineDataset) or lines.image_shape != card.image_shape:
+            raise click.UsageError(f"{model} reads lines of {card.image_shape}, got {lines!r}")
+        found = evaluation.evaluate_lines(models.load(model), lines, card.alphabet)
+        click.echo(str(found))
+        if report_path:
+            found.save(report_path)
+        return
     data = _load_characters(
         dataset, split, path, default_split="test", recipe=card.recipe, alphabet=card.alphabet
     )
@@ -443,14 +507,21 @@ def alphanum(
 
 
 def _load(
-    dataset: str, split: str, path: Path | None, **folder_options: Any
+    dataset: str,
+    split: str,
+    path: Path | None,
+    *,
+    line_size: tuple[int, int] | None = None,
+    **folder_options: Any,
 ) -> "CharacterDataset | LineDataset":
     """A published set by its name, a saved dataset, or pictures in class folders."""
     from handwriting import data
     from handwriting import datasets as sets
 
     if dataset.partition("/")[0] in sets.NAMES:
-        return _or_usage(sets.load, dataset, split, path)
+        has_lines = sets.module(dataset.partition("/")[0]).ALPHABET is None
+        options = {"size": line_size} if line_size and has_lines else {}
+        return _or_usage(sets.load, dataset, split, path, **options)
     if path:
         raise click.UsageError(f"--path is for published sets, got {dataset}")
     place = Path(dataset)

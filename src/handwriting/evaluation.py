@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handwriting.alphabet import Alphabet, Labels
-from handwriting.data import CharacterDataset
+from handwriting.data import CharacterDataset, LineDataset
 from handwriting.errors import HandwritingError
 from handwriting.files import StrPath, replacing
 from handwriting.images import Image, check
 
-__all__ = ["Report", "evaluate", "predict"]
+__all__ = ["LineReport", "Report", "evaluate", "evaluate_lines", "predict"]
 
 
 def predict(model: Any, images: Image, *, batch_size: int = 1024) -> NDArray[np.float32]:
@@ -235,3 +235,94 @@ class Report:
 
 
 _SCORES = ("precision", "recall", "f1")
+
+
+def evaluate_lines(
+    model: Any, lines: LineDataset, alphabet: Alphabet, *, batch_size: int = 256
+) -> "LineReport":
+    """Compare what a model reads in lines with their texts, decoded greedily.
+
+    Args:
+        model: a Keras model, or any function of a (n, h, w) uint8 batch that gives (n, steps,
+            labels) probabilities, the blank's first.
+        lines: images and their texts, which may hold characters that the model does not know.
+        alphabet: of the model, with null.
+        batch_size: lines a batch.
+
+    Raises:
+        ValueError: there are no lines.
+    """
+    if not len(lines):
+        raise ValueError(f"there must be lines to evaluate on, got none in {lines!r}")
+    function = getattr(model, "predict_on_batch", model)
+    texts = []
+    for start in range(0, len(lines), batch_size):
+        part = slice(start, start + batch_size)
+        scores = np.asarray(function(np.ascontiguousarray(lines.images[part])))
+        steps = -(-lines.widths[part] * scores.shape[1] // lines.image_shape[1])
+        for row, end in zip(scores.argmax(axis=2), steps.tolist(), strict=True):
+            best = row[:end]
+            begins = np.append(True, best[1:] != best[:-1])
+            texts.append(alphabet.decode(best[begins & (best > 0)]))
+    return LineReport(lines.name, tuple(lines.texts), tuple(texts))
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class LineReport:
+    """What :func:`evaluate_lines` found.
+
+    Args:
+        name: of the dataset.
+        truths: its texts.
+        texts: what was read.
+    """
+
+    name: str
+    truths: tuple[str, ...]
+    texts: tuple[str, ...]
+
+    @property
+    def exact(self) -> float:
+        """Share of texts without error, in [0, 1]."""
+        return float(np.mean([truth == text for truth, text in self._pairs]))
+
+    @functools.cached_property
+    def cer(self) -> float:
+        """Character error rate: insertions, deletions and substitutions to true characters."""
+        from rapidfuzz.distance import Levenshtein
+
+        errors = sum(Levenshtein.distance(truth, text) for truth, text in self._pairs)
+        return errors / max(1, sum(map(len, self.truths)))
+
+    @functools.cached_property
+    def wer(self) -> float:
+        """Word error rate: the same of words between spaces."""
+        from rapidfuzz.distance import Levenshtein
+
+        pairs = [(truth.split(), text.split()) for truth, text in self._pairs]
+        errors = sum(Levenshtein.distance(truth, text) for truth, text in pairs)
+        return errors / max(1, sum(len(truth) for truth, _ in pairs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        figures = {"cer": self.cer, "wer": self.wer, "exact": self.exact}
+        return {"dataset": self.name, "lines": len(self.truths), **figures, "read": self._pairs}
+
+    def save(self, path: StrPath) -> None:
+        """Write the report as JSON, as a whole or not at all."""
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+        with replacing(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    @property
+    def _pairs(self) -> list[tuple[str, str]]:
+        return list(zip(self.truths, self.texts, strict=True))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: CER {self.cer:.2%}, WER {self.wer:.2%}, "
+            f"{self.exact:.2%} of {len(self.truths)} lines exact"
+        )
+
+    def __repr__(self) -> str:
+        return f"LineReport({str(self)!r})"

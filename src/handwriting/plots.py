@@ -124,12 +124,16 @@ def class_counts(dataset: CharacterDataset) -> "Figure":
 
 
 def training_curves(history: Mapping[str, Sequence[float]]) -> "Figure":
-    """Loss and accuracy by epoch, as :func:`handwriting.training.fit` returned them."""
+    """What :func:`handwriting.training.fit` or ``fit_lines`` returned, by epoch.
+
+    Loss and accuracy; for lines loss, character error rate and share of exact texts.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(9, 3.5)
-    for number, name in enumerate(("loss", "accuracy"), 1):
-        axes = figure.add_subplot(1, 2, number)
+    names = ("loss", "cer", "exact") if "val_cer" in history else ("loss", "accuracy")
+    figure = _figure(4.5 * len(names), 3.5)
+    for number, name in enumerate(names, 1):
+        axes = figure.add_subplot(1, len(names), number)
         for key, label in ((name, "train"), (f"val_{name}", "validation")):
             if key in history:
                 axes.plot(

@@ -8,7 +8,8 @@ Arrays in, arrays out. Every function takes one image (h, w) or a batch (n, h, w
     clean = hw.preprocessing.clean(ink)      # paper exactly 0, strokes up to 255
     image = hw.preprocessing.normalize(clean, "mnist")   # (28, 28)
 
-:data:`RECIPES` holds the published ways of normalizing a character, by name.
+:data:`RECIPES` holds the published ways of normalizing a character, by name, and
+:data:`LINE_RECIPES` those for lines.
 """
 
 import dataclasses
@@ -23,12 +24,15 @@ from numpy.typing import NDArray
 from handwriting.images import Image, check
 
 __all__ = [
+    "LINE_RECIPES",
     "RECIPES",
+    "LineRecipe",
     "Recipe",
     "binarize",
     "center",
     "clean",
     "crop",
+    "find_line_recipe",
     "find_recipe",
     "fit_box",
     "fit_line",
@@ -124,6 +128,51 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
     return RECIPES[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class LineRecipe:
+    """How a set of lines was brought to one size, so that a new picture can be, too.
+
+    Args:
+        name: what models and datasets call it.
+        fit: how :func:`fit_line` brings the ink of a picture to the size of the set.
+        source: where the recipe is published.
+    """
+
+    name: str
+    fit: LineFit
+    source: str = ""
+
+
+LINE_RECIPES: Mapping[str, LineRecipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            LineRecipe("line", fit="pad"),
+            LineRecipe(
+                "line-stretched",
+                fit="stretch",
+                source="The notebooks published with Kaggle's handwriting-recognition.",
+            ),
+        )
+    }
+)
+
+
+def find_line_recipe(name: str) -> LineRecipe:
+    """The recipe for lines of a name.
+
+    Raises:
+        ValueError: no such recipe.
+
+    Example:
+        >>> find_line_recipe("line").fit
+        'pad'
+    """
+    if name not in LINE_RECIPES:
+        raise ValueError(f"recipe must be one of {', '.join(LINE_RECIPES)} for lines, got {name!r}")
+    return LINE_RECIPES[name]
 
 
 def to_ink(images: Image, polarity: Polarity = "auto") -> Image:

@@ -3,7 +3,7 @@
 # Annotations stay text: numpy.random takes 5 MB and 10 ms, and opening a set needs none of it.
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,14 +39,16 @@ class Skipped(NamedTuple):
     reason: str
 
 
-def facts(alphabet: object, name: object, recipe: str | None) -> None:
-    """Refuse what is no alphabet, name or recipe."""
+def facts(
+    alphabet: object, name: object, recipe: str | None, find: Callable[[str], object] = find_recipe
+) -> None:
+    """Refuse what is no alphabet, no name, or no recipe that can be found."""
     if not isinstance(alphabet, Alphabet):
         raise TypeError(f"alphabet must be an Alphabet, got {type(alphabet).__name__}")
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, got {name!r}")
     if recipe is not None:
-        find_recipe(recipe)
+        find(recipe)
 
 
 def images(array: Any) -> None:

@@ -18,6 +18,7 @@ from handwriting.data import checks, html, storage
 from handwriting.data.checks import Skipped
 from handwriting.files import StrPath
 from handwriting.images import Image
+from handwriting.preprocessing import find_line_recipe
 
 __all__ = ["LineDataset"]
 
@@ -36,8 +37,8 @@ class LineDataset:
         alphabet: the characters that may stand in texts. With null at label 0 it is the alphabet of
             CTC; null stands in no text.
         name: what reports and plots call it.
-        recipe: the name in :data:`handwriting.preprocessing.RECIPES` that brings a new picture to
-            the form of these images, if there is one.
+        recipe: the name in :data:`handwriting.preprocessing.LINE_RECIPES` that brings a new picture
+            to the form of these images, if there is one.
         skipped: what the loader left out. It belongs to the whole set: what :meth:`select`,
             :meth:`sample` and :meth:`split` give has none.
 
@@ -64,7 +65,7 @@ class LineDataset:
     skipped: Sequence[Skipped] = ()
 
     def __post_init__(self) -> None:
-        checks.facts(self.alphabet, self.name, self.recipe)
+        checks.facts(self.alphabet, self.name, self.recipe, find_line_recipe)
         checks.images(self.images)
         widths = checks.integers(self.widths, len(self), "widths")
         longest = self.image_shape[1]

@@ -42,13 +42,13 @@ from handwriting.datasets.archive import Archive, Member, reading
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath
 from handwriting.images import Image, to_gray
-from handwriting.preprocessing import LineFit, fit_line, to_ink
+from handwriting.preprocessing import LINE_RECIPES, LineFit, fit_line, to_ink
 
 __all__ = ["ALPHABET", "COUNTS", "LICENSE", "RECIPE", "SOURCE", "load", "on_disk"]
 
 ALPHABET = None
 COUNTS = {"train": 331_059, "validation": 41_382, "test": 41_382}
-RECIPE = None
+RECIPE = "line"
 LICENSE = "CC0"
 SOURCE = "https://www.kaggle.com/datasets/landlord/handwriting-recognition"
 
@@ -56,6 +56,7 @@ _TABLES = {
     split: (f"written_name_{split}_v2.csv", f"written_name_{split}.csv", f"{split}.csv")
     for split in COUNTS
 }
+_RECIPES: dict[LineFit, str] = {recipe.fit: name for name, recipe in LINE_RECIPES.items()}
 _KAGGLE = store.KaggleSet(
     "landlord/handwriting-recognition", "names", tuple(itertools.chain(*_TABLES.values()))
 )
@@ -273,7 +274,8 @@ def _prepare(
             )
         characters = Alphabet(sorted(set().union(*texts)))
         name = f"names/{source.split}"
-        return LineDataset(whole, np.array(widths), texts, characters, name, RECIPE, skipped)
+        recipe = _RECIPES[fit]
+        return LineDataset(whole, np.array(widths), texts, characters, name, recipe, skipped)
 
     save_parts(folder, _stacked(images(), size), finish)
 

@@ -1,7 +1,8 @@
 """Networks that recognize characters, written on Keras 3.
 
 A builder takes an alphabet (or a number of classes) and an image shape and returns a plain, not yet
-compiled ``keras.Model``: raw ``uint8`` images (n, h, w) in, probabilities (n, classes) out.
+compiled ``keras.Model``: raw ``uint8`` images (n, h, w) in, probabilities out; (n, classes) for
+characters, (n, steps, labels) for lines.
 
     >>> import handwriting as hw
     >>> model = hw.models.lenet(hw.alphabet.DIGITS)
@@ -12,18 +13,22 @@ compiled ``keras.Model``: raw ``uint8`` images (n, h, w) in, probabilities (n, c
 """
 
 from handwriting.models.convnet import convnet_deep, convnet_small
+from handwriting.models.crnn import crnn, crnn_small
 from handwriting.models.dense import dense, dense_small
 from handwriting.models.file import Card, card, load, save
 from handwriting.models.lenet import lenet
-from handwriting.models.registry import NAMES, build
+from handwriting.models.registry import LINE_NAMES, NAMES, build
 
 __all__ = [
+    "LINE_NAMES",
     "NAMES",
     "Card",
     "build",
     "card",
     "convnet_deep",
     "convnet_small",
+    "crnn",
+    "crnn_small",
     "dense",
     "dense_small",
     "lenet",

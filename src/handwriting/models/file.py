@@ -19,16 +19,18 @@ import numpy as np
 from handwriting.alphabet import Alphabet
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, refusing_damage, replacing
-from handwriting.models.registry import NAMES, build
-from handwriting.preprocessing import find_recipe
+from handwriting.models.registry import LINE_NAMES, NAMES, build
+from handwriting.preprocessing import find_line_recipe, find_recipe
 
 __all__ = ["Card", "card", "load", "save"]
 
 _CARD = "handwriting.json"
 _WEIGHTS = "model.weights.h5"
 _FORMAT = "handwriting model 1"
+_BUILDERS = (*NAMES, *LINE_NAMES)
 # They bound what a forged card can make load() allocate: about 70 MB of weights.
 _MAX_SIDE = 128
+_MAX_LINE = 8192  # no line reader has weights for each column
 _MAX_CHARACTERS = 10_000
 _MAX_CARD_BYTES = 1_000_000
 
@@ -41,7 +43,8 @@ class Card:
         model: name of the builder.
         alphabet: the characters of its outputs.
         image_shape: (height, width) that it eats.
-        recipe: the name in ``preprocessing.RECIPES`` that makes such images of pictures, or None.
+        recipe: the name in ``preprocessing.RECIPES``, for line readers in ``LINE_RECIPES``, that
+            makes such images of pictures, or None.
 
     Raises:
         ValueError: no such recipe.
@@ -54,7 +57,8 @@ class Card:
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
-            find_recipe(self.recipe)
+            find = find_line_recipe if self.model in LINE_NAMES else find_recipe
+            find(self.recipe)
 
 
 def save(
@@ -68,20 +72,23 @@ def save(
     Args:
         model: made by a builder of :mod:`handwriting.models`.
         path: ends in ``.keras``.
-        alphabet: the characters of the model's outputs.
+        alphabet: the characters of the model's outputs; line readers get the null at label 0.
         recipe: the name of the recipe that its training images were made with.
 
     Raises:
         ValueError: the model is not of this package, has weights that are not finite or images
-            over 128 pixels, or ``path``, ``alphabet`` or ``recipe`` do not fit.
+            over 128 pixels (lines may be wider), or ``path``, ``alphabet`` or ``recipe`` do not
+            fit.
     """
     if Path(path).suffix != ".keras":
         raise ValueError(f"path must end in .keras, got {str(path)!r}")
-    if model.name not in NAMES:
+    if model.name not in _BUILDERS:
         raise ValueError(
-            f"model must come from one of the builders {', '.join(NAMES)}, got one named "
+            f"model must come from one of the builders {', '.join(_BUILDERS)}, got one named "
             f"{model.name!r}; save networks of your own with model.save()"
         )
+    if model.name in LINE_NAMES:
+        alphabet = alphabet.with_null()
     facts = Card(model.name, alphabet, (model.input_shape[1], model.input_shape[2]), recipe)
     _from_json(_to_json(facts).encode())  # what cannot be read back is not written
     # A twin takes the weights without the optimizer, whose state would triple the file.
@@ -227,11 +234,13 @@ def _from_json(data: bytes) -> Card:
     value = json.loads(data)
     if value["format"] != _FORMAT:
         raise ValueError(f"format must be {_FORMAT!r}, got {value['format']!r}")
-    if value["model"] not in NAMES:
-        raise ValueError(f"model must be one of {', '.join(NAMES)}, got {value['model']!r}")
+    if value["model"] not in _BUILDERS:
+        raise ValueError(f"model must be one of {', '.join(_BUILDERS)}, got {value['model']!r}")
     height, width = value["image_shape"]
-    if not all(type(side) is int and 0 < side <= _MAX_SIDE for side in (height, width)):
-        raise ValueError(f"image_shape must be two integers in [1, {_MAX_SIDE}]")
+    limits = (_MAX_SIDE, _MAX_LINE if value["model"] in LINE_NAMES else _MAX_SIDE)
+    sides = zip((height, width), limits, strict=True)
+    if not all(type(side) is int and 0 < side <= limit for side, limit in sides):
+        raise ValueError(f"image_shape must be integers in [1, {limits[0]}] and [1, {limits[1]}]")
     if not isinstance(value["alphabet"], list) or len(value["alphabet"]) > _MAX_CHARACTERS:
         raise ValueError(f"alphabet must be a list of at most {_MAX_CHARACTERS} characters")
     return Card(value["model"], Alphabet(value["alphabet"]), (height, width), value["recipe"])

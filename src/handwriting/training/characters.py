@@ -8,7 +8,6 @@ images, augmentation, dropout) depends only on the seed, the epoch and the batch
 import dataclasses
 import importlib.util
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,14 +20,21 @@ from handwriting import models
 from handwriting.alphabet import Labels
 from handwriting.data import CharacterDataset
 from handwriting.errors import HandwritingError
-from handwriting.files import StrPath, check_writable, replacing
+from handwriting.files import StrPath, check_writable
 from handwriting.images import Image
+from handwriting.training.callbacks import (
+    Csv,
+    History,
+    Progress,
+    Reseed,
+    StopOnNaN,
+    check_arguments,
+    wants_progress,
+)
 
-__all__ = ["Augmentation", "Batches", "History", "augment", "fit"]
+__all__ = ["Augmentation", "Batches", "augment", "fit"]
 
 Schedule = Literal["cosine", "plateau", "constant"]
-History = dict[str, list[float]]
-"""One number an epoch for each of loss, accuracy, val_loss, val_accuracy and learning_rate."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +114,7 @@ def fit(
         >>> sorted(history)
         ['accuracy', 'learning_rate', 'loss', 'val_accuracy', 'val_loss']
     """
-    _check_arguments(epochs=epochs, batch_size=batch_size, patience=patience)
+    check_arguments(epochs=epochs, batch_size=batch_size, patience=patience)
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
     if schedule not in get_args(Schedule):
@@ -123,18 +129,18 @@ def fit(
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     loss = "sparse_categorical_crossentropy"
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
-    reseed = _Reseed(seed)
-    callbacks = [reseed, _StopOnNaN()]
+    reseed = Reseed(seed)
+    callbacks = [reseed, StopOnNaN()]
     if held_back is not None:
         callbacks += _watchers(patience, schedule)
     if checkpoint is not None:
         callbacks.append(_Checkpoint(checkpoint, train, best=held_back is not None))
     if csv is not None:
-        callbacks.append(_Csv(csv))
+        callbacks.append(Csv(csv))
     if tensorboard is not None:
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
-    if _wants_progress(progress):
-        callbacks.append(_Progress())
+    if wants_progress(progress):
+        callbacks.append(Progress())
     result = model.fit(
         batches,
         validation_data=held_back,
@@ -295,12 +301,6 @@ def _watchers(patience: int, schedule: Schedule) -> list[keras.callbacks.Callbac
     return [stop, drop]
 
 
-def _check_arguments(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
-
-
 def _check_outputs(
     checkpoint: StrPath | None, csv: StrPath | None, tensorboard: StrPath | None
 ) -> None:
@@ -326,32 +326,6 @@ def _check_fits(model: keras.Model, dataset: CharacterDataset) -> None:
         )
 
 
-class _Reseed(keras.callbacks.Callback):
-    """Makes dropout depend on the seed and the epoch alone, and notes the learning rates."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self._seed = seed
-        self.rates: list[float] = []
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self.rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
-        for number, layer in enumerate(self.model.layers):
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
-                rng = np.random.default_rng((self._seed, epoch, number))
-                state = rng.integers(2**31, size=2).astype(generator.state.dtype)
-                generator.state.assign(state)
-
-
-class _StopOnNaN(keras.callbacks.Callback):
-    """Ends training at once; Keras's own callback prints to standard output."""
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        if not math.isfinite((logs or {}).get("loss", 0)):
-            self.model.stop_training = True
-
-
 class _Checkpoint(keras.callbacks.Callback):
     """Keeps the best model so far in a file; Keras's own callback overwrites in place."""
 
@@ -368,48 +342,3 @@ class _Checkpoint(keras.callbacks.Callback):
         models.save(
             self.model, self._path, alphabet=self._train.alphabet, recipe=self._train.recipe
         )
-
-
-class _Csv(keras.callbacks.Callback):
-    """One line an epoch, the file whole after each."""
-
-    def __init__(self, path: StrPath) -> None:
-        super().__init__()
-        self._path = Path(path)
-        self._lines: list[str] = []
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        figures = {"epoch": epoch + 1, **(logs or {})}
-        if not self._lines:
-            self._lines.append(",".join(figures))
-        self._lines.append(",".join(f"{value:.6g}" for value in figures.values()))
-        with replacing(self._path) as temporary:
-            temporary.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
-
-
-def _wants_progress(progress: bool | None) -> bool:
-    if progress is None:
-        return sys.stderr.isatty() or "ipykernel" in sys.modules
-    return progress
-
-
-class _Progress(keras.callbacks.Callback):
-    """A progress bar over all steps of all epochs."""
-
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        from tqdm.auto import tqdm
-
-        self._bar = tqdm(total=self.params["epochs"] * self.params["steps"], unit="batch")
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._bar.update()
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        figures = {
-            name: f"{value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
-        }
-        self._bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}")
-        self._bar.set_postfix(figures)
-
-    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._bar.close()

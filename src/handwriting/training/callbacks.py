@@ -1,0 +1,123 @@
+"""What trainings of every kind share."""
+
+# ruff: noqa: D102 - Keras says when it calls what
+
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from handwriting.files import StrPath, replacing
+
+__all__ = [
+    "Csv",
+    "History",
+    "Progress",
+    "Reseed",
+    "StopOnNaN",
+    "check_arguments",
+    "wants_progress",
+]
+
+History = dict[str, list[float]]
+"""One number an epoch for each figure: the loss, the learning rate, and what was measured."""
+
+
+def check_arguments(**numbers: int) -> None:
+    """Refuse numbers under 1."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+
+
+class Reseed(keras.callbacks.Callback):
+    """Makes dropout depend on the seed and the epoch alone, and notes the learning rates."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+        self.rates: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self.rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
+        for number, layer in enumerate(_every_layer(self.model)):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                rng = np.random.default_rng((self._seed, epoch, number))
+                state = rng.integers(2**31, size=2).astype(generator.state.dtype)
+                generator.state.assign(state)
+
+
+def _every_layer(model: keras.Model) -> list[keras.Layer]:
+    """The layers, then those inside of bidirectional ones."""
+    pairs = [layer for layer in model.layers if isinstance(layer, keras.layers.Bidirectional)]
+    inner = [layer for pair in pairs for layer in (pair.forward_layer, pair.backward_layer)]
+    return [*model.layers, *inner]
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends training at once; Keras's own callback prints to standard output."""
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0)):
+            self.model.stop_training = True
+
+
+class Csv(keras.callbacks.Callback):
+    """One line an epoch, the file whole after each.
+
+    Args:
+        path: the file.
+        earlier: figures of epochs before this training, with which the file begins.
+    """
+
+    def __init__(self, path: StrPath, *, earlier: History | None = None) -> None:
+        super().__init__()
+        self._path = Path(path)
+        self._lines: list[str] = []
+        for epoch, figures in enumerate(zip(*(earlier or {}).values(), strict=True)):
+            self._add(epoch, dict(zip(earlier or {}, figures, strict=True)))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._add(epoch, logs or {})
+        with replacing(self._path) as temporary:
+            temporary.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
+
+    def _add(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        figures = {"epoch": epoch + 1, **logs}
+        if not self._lines:
+            self._lines.append(",".join(figures))
+        self._lines.append(",".join(f"{value:.6g}" for value in figures.values()))
+
+
+def wants_progress(progress: bool | None) -> bool:
+    """What was asked for; if None, whether there is a terminal or a notebook."""
+    if progress is None:
+        return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return progress
+
+
+class Progress(keras.callbacks.Callback):
+    """A progress bar over all steps of all epochs."""
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(total=self.params["epochs"] * self.params["steps"], unit="batch")
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        figures = {
+            name: f"{value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
+        }
+        self._bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}")
+        self._bar.set_postfix(figures)
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        self._bar.close()
