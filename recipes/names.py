@@ -4,8 +4,9 @@
         [--strokes characters.npz] [--resume]
 
 The network learns from the split "train" but for a twentieth, by which the best epoch is chosen;
-"validation" is read once, at the end. With --strokes it first learns from lines drawn of UNIPEN's
-pen strokes (recipes/synthetic_names.py), mixed with the real ones. OUT/MODEL.keras is the model,
+"validation" is read once, at the end. With --strokes it first learns from many lines
+drawn of UNIPEN's pen strokes (recipes/synthetic_names.py) beside the real ones, then from the real
+ones with a few more drawn ones among them. OUT/MODEL.keras is the model,
 OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
 """
 
@@ -29,7 +30,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "crnn_small": {"size": (40, 256), "fit": "pad"},
     "crnn": {"size": (64, 256), "fit": "stretch"},
 }
-SYNTHETIC, SYNTHETIC_EPOCHS = 30_000, 3
+FIRST_LINES, FIRST_EPOCHS = 30_000, 4
+THEN_LINES = 5_000
 
 
 def main() -> None:
@@ -56,17 +58,24 @@ def main() -> None:
         "rng": options.seed,
     }
     name = options.model + ("-synthetic" if options.strokes else "")
+    lines = train
     if options.strokes:
+        drawn = draw(train, options.strokes, options.seed)
         hw.training.fit_lines(
             model,
-            train.concat(draw(train, options.strokes, options.seed)),
-            epochs=SYNTHETIC_EPOCHS,
+            train.concat(drawn.select(slice(0, FIRST_LINES))),
+            epochs=FIRST_EPOCHS,
             checkpoint=options.out / f"{name}-first.keras",
             **settings,
         )
-    checkpoint = options.out / f"{name}.keras"
+        lines = train.concat(drawn.select(slice(FIRST_LINES, None)))
     history = hw.training.fit_lines(
-        model, train, epochs=options.epochs, checkpoint=checkpoint, **settings
+        model,
+        lines,
+        epochs=options.epochs,
+        learning_rate=1e-3 if options.strokes else 2e-3,
+        checkpoint=options.out / f"{name}.keras",
+        **settings,
     )
     minutes = (time.perf_counter() - start) / 60
     test = hw.datasets.names.load("validation", options.names, **FORMS[options.model])
@@ -76,7 +85,7 @@ def main() -> None:
         "model": options.model,
         "parameters": model.count_params(),
         "lines": {"train": len(train), "chosen by": len(held_back), "validation": len(test)},
-        "synthetic": [SYNTHETIC, SYNTHETIC_EPOCHS] if options.strokes else [],
+        "drawn": [FIRST_LINES, FIRST_EPOCHS, THEN_LINES] if options.strokes else [],
         "epochs": options.epochs,
         "minutes": round(minutes, 1),
         "cer": report.cer,
@@ -92,10 +101,9 @@ def draw(train: LineDataset, strokes: Path, seed: int) -> LineDataset:
     """Drawn lines: half of them with the texts of the real ones, half with invented texts."""
     letters = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ-' ")
     texts = [text for text in train.texts if set(text) <= letters]
-    half = SYNTHETIC // 2
-    texts = [texts[i % len(texts)] for i in range(half)] + synthetic_names.invented(
-        texts, SYNTHETIC - half, rng=seed
-    )
+    count = FIRST_LINES + THEN_LINES
+    invented = synthetic_names.invented(texts, count, rng=seed)
+    texts = [texts[i % len(texts)] if i % 2 else invented[i] for i in range(count)]
     samples = synthetic_names.load_strokes(strokes)
     return synthetic_names.synthetic(samples, texts, train.alphabet, train.image_shape, rng=seed)
 

@@ -178,8 +178,7 @@ def test_texts_longer_than_their_time_steps_are_refused_with_the_row():
     lines = words(["ab", "bb", "aabb"])
     narrow = LineDataset(lines.images, [64, 4, 20], lines.texts, AB)
 
-    message = "2 texts need more time steps than their lines have, first line 1, 'bb': 3 of 1"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match="text 1, 'bb', needs 3 time steps"):
         training.fit_lines(models.crnn_small(AB, (16, 64)), narrow, validation=None)
 
 

@@ -20,6 +20,7 @@ a module imports only modules that stand before it there.
 ``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
 ``models``                Keras networks: dense, LeNet, convolutional
+``ctc``                   lines: targets of texts, texts of scores, n-grams, lexicon
 ``training``              fit a model to a dataset
 ``conversion``            datasets for tf.data, torch, Hugging Face, pandas
 ``evaluation``            accuracy, per-class table, confusions
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         alphabet,
         cli,
         conversion,
+        ctc,
         data,
         datasets,
         demo,
@@ -64,6 +66,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "data",
     "datasets",
     "models",
+    "ctc",
     "training",
     "conversion",
     "evaluation",

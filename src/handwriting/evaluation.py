@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handwriting import ctc
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import CharacterDataset, LineDataset
 from handwriting.errors import HandwritingError
@@ -255,15 +256,12 @@ def evaluate_lines(
     if not len(lines):
         raise ValueError(f"there must be lines to evaluate on, got none in {lines!r}")
     function = getattr(model, "predict_on_batch", model)
-    texts = []
+    texts: list[str] = []
     for start in range(0, len(lines), batch_size):
         part = slice(start, start + batch_size)
         scores = np.asarray(function(np.ascontiguousarray(lines.images[part])))
         steps = -(-lines.widths[part] * scores.shape[1] // lines.image_shape[1])
-        for row, end in zip(scores.argmax(axis=2), steps.tolist(), strict=True):
-            best = row[:end]
-            begins = np.append(True, best[1:] != best[:-1])
-            texts.append(alphabet.decode(best[begins & (best > 0)]))
+        texts += [reading.text for reading in ctc.greedy(scores, alphabet, lengths=steps)]
     return LineReport(lines.name, tuple(lines.texts), tuple(texts))
 
 

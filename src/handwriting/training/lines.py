@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from handwriting import models
+from handwriting import ctc, models
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import LineDataset
 from handwriting.errors import CorruptFileError, HandwritingError
@@ -167,15 +167,9 @@ class LineBatches(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._seed = seed
         self._augmentation = augmentation
-        self._labels, self._needed = _targets(dataset)
         has = _steps(dataset.widths, dataset.image_shape[1], steps)
-        if (short := np.flatnonzero(self._needed > has)).size:
-            row = int(short[0])
-            raise ValueError(
-                f"{len(short)} texts need more time steps than their lines have, first line {row}, "
-                f"{dataset.texts[row]!r}: {self._needed[row]} of {has[row]}; leave them out with "
-                "select, or take wider images"
-            )
+        self._labels = ctc.targets(dataset.texts, dataset.alphabet, steps=has).labels
+        self._needed = np.array([ctc.steps_needed(text) for text in dataset.texts])
         self.start(0)
 
     def __len__(self) -> int:
@@ -206,16 +200,6 @@ class LineBatches(keras.utils.PyDataset):
             self._order = self._order[np.argsort(lengths[self._order], kind="stable")]
 
 
-def _targets(dataset: LineDataset) -> tuple[Labels, Labels]:
-    """Labels padded with the blank, and the time steps that each text needs."""
-    alphabet = dataset.alphabet.with_null()
-    labels = np.zeros((len(dataset), max(1, *map(len, dataset.texts), 1)), np.int64)
-    for row, text in enumerate(dataset.texts):
-        labels[row, : len(text)] = alphabet.encode(text)
-    doubled = (labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] > 0)
-    return labels, (labels > 0).sum(axis=1) + doubled.sum(axis=1)
-
-
 def _steps(widths: Labels, width: int, steps: int) -> Labels:
     """How many of the time steps each line takes up."""
     return -(-widths * steps // width)
@@ -232,15 +216,12 @@ def _ctc(targets: Any, probabilities: Any) -> Any:
 
 def _read(model: Any, lines: LineDataset, alphabet: Alphabet, batch_size: int = 256) -> list[str]:
     """What a model reads in lines, decoded greedily."""
-    texts = []
+    texts: list[str] = []
     for first in range(0, len(lines), batch_size):
         part = slice(first, first + batch_size)
         scores = np.asarray(model.predict_on_batch(np.ascontiguousarray(lines.images[part])))
         steps = _steps(lines.widths[part], lines.image_shape[1], scores.shape[1])
-        for row, end in zip(scores.argmax(axis=2), steps.tolist(), strict=True):
-            best = row[:end]
-            begins = np.append(True, best[1:] != best[:-1])
-            texts.append(alphabet.decode(best[begins & (best > 0)]))
+        texts += [reading.text for reading in ctc.greedy(scores, alphabet, lengths=steps)]
     return texts
 
 

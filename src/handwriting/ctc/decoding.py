@@ -1,0 +1,258 @@
+"""From scores to texts: the best path, and a search over all of them."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from handwriting.alphabet import Alphabet, Labels
+from handwriting.ctc.alignment import Place, align, places
+from handwriting.ctc.lexicon import Lexicon
+from handwriting.ctc.ngram import Ngram
+from handwriting.ctc.reading import Reading
+from handwriting.ctc.search import Search, steps_of
+
+__all__ = ["beam", "greedy"]
+
+Scores = NDArray[np.floating[Any]]
+_BATCH = 256  # lines at once: bounds the memory
+_TOLERANCE = 0.01  # of a sum of probabilities, for those in half precision, too
+_WIDER = 16  # how much wider a closed lexicon is searched before a line is given up
+
+
+def greedy(
+    scores: Scores, alphabet: Alphabet, *, lengths: ArrayLike | None = None
+) -> list[Reading]:
+    """Read the best path of each line: the most probable class of every time step.
+
+    Args:
+        scores: (n, steps, classes) probabilities, a float array, as a softmax gives them; the blank
+            is class 0. ``np.roll(scores, 1, axis=2)`` brings it there from the last place.
+        alphabet: the characters; null is put at label 0 where it is not there.
+        lengths: (n,) integers in [0, steps], the steps of each line that count; all without it.
+
+    Returns:
+        n readings.
+
+    Raises:
+        ValueError: ``scores`` are no probabilities, or not one for each class; or ``lengths`` do
+            not fit.
+
+    Example:
+        >>> from handwriting.alphabet import Alphabet
+        >>> scores = np.array([[[0.1, 0.8, 0.1], [0.5, 0.4, 0.1], [0.1, 0.1, 0.8]]])
+        >>> reading = greedy(scores, Alphabet("no"))[0]
+        >>> reading.text, round(reading.probability, 3), reading.spans
+        ('no', 0.32, ((0, 1), (2, 3)))
+        >>> reading.confidences
+        (0.8, 0.8)
+    """
+    alphabet = alphabet.with_null()
+    counted = _checked(scores, alphabet, lengths)
+    n, longest, classes = scores.shape
+    path = scores.argmax(axis=2)
+    best = scores.reshape(-1)[np.arange(n * longest) * classes + path.reshape(-1)]
+    best = best.reshape(n, longest).astype(np.float64)
+    outside = np.arange(longest) >= counted[:, None]
+    path[outside] = 0
+    best[outside] = 1
+    totals = np.log(best).sum(axis=1)
+    # All characters of all lines at once; each line has as many of them as it has spans.
+    new = path > 0
+    new[:, 1:] &= path[:, 1:] != path[:, :-1]
+    text = "".join(map(alphabet.characters.__getitem__, path[new].tolist()))
+    found = places(path, best)
+    readings = []
+    start = 0
+    for place, probability, score in zip(
+        found, np.exp(totals).tolist(), totals.tolist(), strict=True
+    ):
+        stop = start + len(place[1])
+        readings.append(Reading(text[start:stop], probability, score, *place))
+        start = stop
+    return readings
+
+
+def beam(
+    scores: Scores,
+    alphabet: Alphabet,
+    *,
+    lengths: ArrayLike | None = None,
+    width: int = 16,
+    n_best: int = 1,
+    ngram: Ngram | None = None,
+    ngram_weight: float = 0.5,
+    character_bonus: float = 0.0,
+    lexicon: Lexicon | None = None,
+    lexicon_weight: float = 0.5,
+    closed: bool = False,
+    prune_classes: float = 1e-3,
+    prune_prefixes: float = 1e-5,
+) -> list[list[Reading]]:
+    """Search for the texts of highest score: prefix beam search.
+
+    The score of a text is the logarithm of its probability, summed over its paths, plus
+    ``ngram_weight`` times the logarithm of its probability in the n-gram model, plus
+    ``character_bonus`` for each character, plus ``lexicon_weight * log(1 + count)`` for each of its
+    words that the lexicon knows. Without a model and a lexicon a beam hardly ever reads better than
+    :func:`greedy`.
+
+    Args:
+        scores: as for :func:`greedy`.
+        alphabet: as for :func:`greedy`; that of the n-gram model and the lexicon, too.
+        lengths: as for :func:`greedy`.
+        width: prefixes kept after each step.
+        n_best: readings wanted of each line.
+        ngram: a model of characters.
+        ngram_weight: from 0, how much it counts; 1 is as much as the scores.
+        character_bonus: against the short texts that a model prefers.
+        lexicon: known words; others can still be read.
+        lexicon_weight: from 0, how much it counts.
+        closed: read words of the lexicon only. For lists that are known to be complete: where they
+            are not, every unknown word is read wrong.
+        prune_classes: in [0, 1), characters less probable at a step are not tried there.
+        prune_prefixes: in [0, 1), prefixes this much less probable than the best are dropped.
+
+    Returns:
+        For each of n lines its readings, best first: 1 at least, ``n_best`` at most. A line that no
+        words of a closed lexicon fit has one empty reading with probability 0.
+
+    Raises:
+        ValueError: as for :func:`greedy`, an option is out of its range, or the n-gram model or the
+            lexicon is of another alphabet.
+
+    Example:
+        >>> from handwriting.alphabet import Alphabet
+        >>> scores = np.array([[[0.1, 0.5, 0.4], [0.6, 0.2, 0.2], [0.1, 0.4, 0.5]]])
+        >>> letters = Alphabet("no")
+        >>> [(r.text, round(r.probability, 3)) for r in beam(scores, letters, n_best=2)[0]]
+        [('no', 0.27), ('on', 0.176)]
+        >>> beam(scores, letters, lexicon=Lexicon(["on"], letters, counts=[9]))[0][0].text
+        'on'
+
+    Source:
+        A. Hannun, A. Maas, D. Jurafsky, A. Ng, "First-Pass Large Vocabulary Continuous Speech
+        Recognition using Bi-Directional Recurrent DNNs" (2014), algorithm 1.
+    """
+    alphabet = alphabet.with_null()
+    counted = _checked(scores, alphabet, lengths)
+    _check_options(
+        width,
+        n_best,
+        ngram_weight=ngram_weight,
+        lexicon_weight=lexicon_weight,
+        prune_classes=prune_classes,
+        prune_prefixes=prune_prefixes,
+    )
+    if not math.isfinite(character_bonus):
+        raise ValueError(f"character_bonus must be finite, got {character_bonus!r}")
+    for known in (ngram, lexicon):
+        if known is not None and known.alphabet != alphabet:
+            raise ValueError(
+                f"{known!r} must be of the alphabet of the scores, {alphabet!r}; make it anew"
+            )
+    if closed and not lexicon:
+        raise ValueError("closed=True needs a lexicon with words")
+    search = Search(
+        len(alphabet),
+        width=max(width, n_best),
+        threshold=prune_prefixes,
+        ngram=ngram,
+        ngram_weight=ngram_weight,
+        character_bonus=character_bonus,
+        lexicon=lexicon,
+        lexicon_weight=lexicon_weight,
+        closed=closed,
+    )
+    readings: list[list[Reading]] = []
+    for start in range(0, len(scores), _BATCH):
+        lines = slice(start, start + _BATCH)
+        readings += _search(scores[lines], counted[lines], alphabet, search, n_best, prune_classes)
+    return readings
+
+
+def _search(
+    scores: Scores,
+    lengths: Labels,
+    alphabet: Alphabet,
+    search: Search,
+    n_best: int,
+    least: float,
+) -> list[list[Reading]]:
+    """The readings of a few lines."""
+    found = [
+        [(labels, mass + factor) for mass, labels in search.run(steps, n_best)]
+        for steps, factor in steps_of(scores, lengths, least)
+    ]
+    if search.closed:
+        wide = dataclasses.replace(search, width=_WIDER * search.width, threshold=0.0)
+        for line in [line for line, labels in enumerate(found) if not labels]:
+            here = slice(line, line + 1)
+            steps, factor = next(steps_of(scores[here], lengths[here], 0))
+            found[line] = [(labels, mass + factor) for mass, labels in wide.run(steps, n_best)]
+    lines = [line for line, several in enumerate(found) for _ in several]
+    texts = [np.array(labels, np.int64) for several in found for labels, _ in several]
+    where = iter(places(*align(scores[lines], lengths[lines], texts)))
+    return [
+        [_reading(alphabet.decode(labels), score, search, next(where)) for labels, score in several]
+        or [Reading("", 0.0, -math.inf, (), ())]
+        for several in found
+    ]
+
+
+def _reading(text: str, score: float, search: Search, place: Place) -> Reading:
+    probability = min(1.0, math.exp(score - search.prior(text)))
+    return Reading(text, probability, score, *place)
+
+
+def _checked(scores: Scores, alphabet: Alphabet, lengths: ArrayLike | None) -> Labels:
+    """The steps of each line that count, if the scores are probabilities of the classes."""
+    if not isinstance(scores, np.ndarray) or scores.dtype.kind != "f" or scores.ndim != 3:
+        raise ValueError(
+            "scores must be floats of shape (n, steps, classes), got "
+            f"{getattr(scores, 'dtype', type(scores).__name__)} of shape {np.shape(scores)}; "
+            "numpy.asarray makes arrays of tensors, scores[None] gives one line a batch axis"
+        )
+    n, steps, classes = scores.shape
+    if classes != len(alphabet):
+        raise ValueError(
+            f"scores must be of {len(alphabet)} classes, the blank and the {len(alphabet) - 1} "
+            f"characters of {alphabet!r}, got {classes}"
+        )
+    counted = np.full(n, steps) if lengths is None else np.asarray(lengths)
+    if counted.shape != (n,) or (n and counted.dtype.kind not in "iu"):
+        raise ValueError(
+            f"lengths must be integers of shape ({n},), one for each line, got {counted.dtype} of "
+            f"shape {counted.shape}"
+        )
+    if n and not 0 <= counted.min() <= counted.max() <= steps:
+        raise ValueError(
+            f"lengths must lie in [0, {steps}], the steps of the scores, got {counted.min()} to "
+            f"{counted.max()}"
+        )
+    counted = counted.astype(np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        # Comparisons that fail for NaN, the costly one only where the cheap one does.
+        right = np.abs(scores @ np.ones(classes, scores.dtype) - 1) < _TOLERANCE
+        if not scores.min(initial=0) >= 0:
+            right &= (scores >= 0).all(axis=2)
+    inside = np.arange(steps) < counted[:, None]
+    if not (right | ~inside).all():
+        line, step = np.argwhere(inside & ~right)[0].tolist()
+        raise ValueError(
+            f"scores must be probabilities that sum to 1 at each step, got {scores[line, step]} at "
+            f"step {step} of line {line}; for logits take the softmax, for logarithms numpy.exp"
+        )
+    return counted
+
+
+def _check_options(width: int, n_best: int, **numbers: float) -> None:
+    for name, count in (("width", width), ("n_best", n_best)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"{name} must be an integer from 1, got {count!r}")
+    for name, value in numbers.items():
+        most = 1 if name.startswith("prune") else math.inf
+        if not 0 <= value < most:
+            raise ValueError(f"{name} must lie in [0, {most}), got {value!r}")

@@ -1,0 +1,240 @@
+"""Prefix beam search over one line, and the steps that it walks."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting.ctc.lexicon import Lexicon
+from handwriting.ctc.ngram import Ngram
+
+__all__ = ["Search", "Step", "steps_of"]
+
+# The blank's probability, and the (label, probability) of each character worth trying.
+Step = tuple[float, list[tuple[int, float]]]
+# The prefix before it, its last label, its n-gram context, its node in the lexicon.
+_Prefix = tuple[int, int, int, int]
+_MAX_ROWS = 2**14  # kept in memory at once
+
+
+def steps_of(
+    scores: NDArray[Any], lengths: NDArray[np.int64], least: float
+) -> Iterator[tuple[list[Step], float]]:
+    """The steps of each line with the characters that are probable enough.
+
+    Where there are none, only the blank is left and nothing is decided: such steps are one factor
+    for all paths. Of several in a row one is kept, to part equal characters.
+
+    Args:
+        scores: (n, steps, classes) probabilities.
+        lengths: (n,) steps that count.
+        least: characters below this probability are left out.
+
+    Yields:
+        For each line its steps, and the logarithm of the factor.
+    """
+    n, longest, classes = scores.shape
+    inside = np.arange(longest) < lengths[:, None]
+    # The most probable class has 1 / classes at least, and stays.
+    tried = scores >= min(least, 0.5 / classes)
+    tried[:, :, 0] = False
+    tried[~inside] = False
+    places = np.flatnonzero(tried)
+    step, label = np.divmod(places, classes)
+    probability = scores.reshape(-1)[places]
+    characters = list(zip(label.tolist(), probability.tolist(), strict=True))
+    counts = np.bincount(step, minlength=n * longest)
+    stops = np.cumsum(counts)
+    quiet = (counts == 0).reshape(n, longest)
+    after_quiet = np.ones_like(quiet)
+    after_quiet[:, 1:] = quiet[:, :-1]
+    kept = inside & ~(quiet & after_quiet)
+    blank = scores[:, :, 0].astype(np.float64)
+    factors = np.log(blank, where=quiet & inside, out=np.zeros(blank.shape)).sum(axis=1)
+    blank[quiet] = 1
+    which = np.flatnonzero(kept)
+    every: list[Step] = [
+        (empty, characters[start:stop])
+        for empty, start, stop in zip(
+            blank.reshape(-1)[which].tolist(),
+            (stops - counts)[which].tolist(),
+            stops[which].tolist(),
+            strict=True,
+        )
+    ]
+    first = 0
+    for last, factor in zip(np.cumsum(kept.sum(axis=1)).tolist(), factors.tolist(), strict=True):
+        yield every[first:last], factor
+        first = last
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Search:
+    """Prefix beam search with what else is known of texts.
+
+    The probabilities of a prefix are kept for paths that end in a blank and in its last character
+    apart, and multiplied by the weights of the n-gram model and the lexicon when the prefix grows.
+    They are plain floats and not logarithms, scaled up when they become small.
+
+    Args:
+        classes: characters and the blank.
+        width: prefixes kept after each step.
+        threshold: prefixes this much less probable than the best are dropped.
+        ngram: a model of characters, or None.
+        ngram_weight: exponent of its probabilities.
+        character_bonus: added for each character, in logarithms.
+        lexicon: known words, or None.
+        lexicon_weight: factor of its bonuses.
+        closed: whether every word must be in the lexicon.
+
+    Source:
+        A. Hannun, A. Maas, D. Jurafsky, A. Ng, "First-Pass Large Vocabulary Continuous Speech
+        Recognition using Bi-Directional Recurrent DNNs" (2014), algorithm 1.
+    """
+
+    classes: int
+    width: int
+    threshold: float
+    ngram: Ngram | None = None
+    ngram_weight: float = 0.0
+    character_bonus: float = 0.0
+    lexicon: Lexicon | None = None
+    lexicon_weight: float = 0.0
+    closed: bool = False
+
+    def run(self, steps: list[Step], n_best: int) -> list[tuple[float, list[int]]]:
+        """The best readings of one line: (logarithm of the weighted probability, labels)."""
+        base, width, threshold = self.classes, self.width, self.threshold
+        prefixes: list[_Prefix] = [(-1, 0, 0, 0)]
+        weights = [1.0]
+        children: dict[int, int] = {}
+        weigh = self._weigher()
+        # Prefix, probability of its paths that end in a blank, of those that do not.
+        beam = [(0, 1.0, 0.0)]
+        best, scale = 1.0, 0.0
+        for blank, characters in steps:
+            floor = best * blank * threshold
+            ended: dict[int, float] = {}
+            going: dict[int, float] = {}
+            for prefix, after_blank, after_last in beam:
+                total = after_blank + after_last
+                last = prefixes[prefix][1]
+                stays = 0.0
+                for label, probability in characters:
+                    if label == last:
+                        stays = after_last * probability
+                        mass = after_blank * probability
+                    else:
+                        mass = total * probability
+                    if mass <= floor:
+                        continue
+                    key = prefix * base + label
+                    child = children.get(key)
+                    if child is None:
+                        child = children[key] = len(prefixes)
+                        weight, context, node = weigh(prefixes[prefix], label)
+                        prefixes.append((prefix, label, context, node))
+                        weights.append(weight)
+                    going[child] = going.get(child, 0.0) + mass * weights[child]
+                ended[prefix] = total * blank
+                going[prefix] = going.get(prefix, 0.0) + stays
+            ranked = [(mass + ended.get(prefix, 0.0), prefix) for prefix, mass in going.items()]
+            ranked.sort(reverse=True)
+            best = ranked[0][0]
+            least = best * threshold
+            beam = [
+                (prefix, ended.get(prefix, 0.0), going[prefix])
+                for total, prefix in ranked[:width]
+                if total > least
+            ]
+            if not 1e-100 < best < 1e100:
+                if not beam:
+                    return []
+                beam = [(prefix, one / best, two / best) for prefix, one, two in beam]
+                scale += math.log(best)
+                best = 1.0
+        finished = [
+            ((after_blank + after_last) * self._end(prefixes[prefix]), prefix)
+            for prefix, after_blank, after_last in beam
+        ]
+        finished.sort(reverse=True)
+        return [
+            (math.log(mass) + scale, _labels(prefixes, prefix))
+            for mass, prefix in finished[:n_best]
+            if mass > 0
+        ]
+
+    def prior(self, text: str) -> float:
+        """What a text's score has beyond the logarithm of its probability."""
+        total = self.character_bonus * len(text)
+        if self.ngram:
+            total += self.ngram_weight * self.ngram.log_probability(text)
+        if self.lexicon:
+            total += self.lexicon_weight * self.lexicon.bonus(text)
+        return total
+
+    @functools.cached_property
+    def _rows(self) -> dict[int, list[float]]:
+        """The weights of the end and of every character after each n-gram context met so far."""
+        return {}
+
+    def _row(self, context: int) -> list[float]:
+        if self.ngram is None:
+            row = np.ones(self.classes)
+        else:
+            row = self.ngram.probabilities(context) ** self.ngram_weight
+        row[1:] *= math.exp(self.character_bonus)
+        if len(self._rows) >= _MAX_ROWS:
+            self._rows.clear()
+        weights: list[float] = row.tolist()
+        self._rows[context] = weights
+        return weights
+
+    @functools.cached_property
+    def _words(self) -> list[float]:
+        """The weight of ending a word at each node of the lexicon; the last one is outside of it.
+
+        Node -1 is where no known word can come any more.
+        """
+        if self.lexicon is None:
+            return [1.0]
+        unknown = 0.0 if self.closed else 1.0
+        bonuses = [*self.lexicon.here, 0.0]
+        return [math.exp(self.lexicon_weight * bonus) if bonus else unknown for bonus in bonuses]
+
+    def _weigher(self) -> Callable[[_Prefix, int], tuple[float, int, int]]:
+        """A function of a prefix and a label: weight, context and node of the longer prefix."""
+        rows, words, base = self._rows, self._words, self.classes
+        modulus = base ** (self.ngram.order - 1) if self.ngram else 1
+        nodes = self.lexicon.children if self.lexicon else {}
+        space = self.lexicon.space if self.lexicon else -1
+        outside = words[-1]
+
+        def weigh(prefix: _Prefix, label: int) -> tuple[float, int, int]:
+            _, _, context, node = prefix
+            weight = (rows.get(context) or self._row(context))[label]
+            context = (context * base + label) % modulus
+            if label == space:
+                return weight * words[node], context, 0
+            node = nodes.get(node * base + label, -1)
+            return weight if node >= 0 else weight * outside, context, node
+
+        return weigh
+
+    def _end(self, prefix: _Prefix) -> float:
+        """The weight of ending here."""
+        _, _, context, node = prefix
+        return (self._rows.get(context) or self._row(context))[0] * self._words[node]
+
+
+def _labels(prefixes: list[_Prefix], prefix: int) -> list[int]:
+    labels = []
+    while prefix > 0:
+        before, label, _, _ = prefixes[prefix]
+        labels.append(label)
+        prefix = before
+    return labels[::-1]
