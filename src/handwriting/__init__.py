@@ -19,6 +19,7 @@ a module imports only modules that stand before it there.
 ``noise``                 images of nothing, for the null class
 ``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
+``sequences``             lines of text from images of characters
 ``models``                Keras networks: dense, LeNet, convolutional
 ``training``              fit a model to a dataset
 ``conversion``            datasets for tf.data, torch, Hugging Face, pandas
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         noise,
         plots,
         preprocessing,
+        sequences,
         training,
     )
 
@@ -63,6 +65,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "noise",
     "data",
     "datasets",
+    "sequences",
     "models",
     "training",
     "conversion",
