@@ -6,11 +6,13 @@ import pickle
 import numpy as np
 import PIL.Image
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handwriting import sequences
 from handwriting.alphabet import DIGITS, LETTERS, Alphabet
+from handwriting.cli import main
 from handwriting.data import CharacterDataset, LineDataset
 from handwriting.datasets import digits, names
 from handwriting.errors import HandwritingError
@@ -365,11 +367,11 @@ def test_no_lines_are_a_dataset_too(one_each):
 
 
 def test_a_batch_of_a_stream_depends_on_seed_epoch_and_index(one_each):
-    stream = Stream(one_each, 5, 8, length=(2, 4), baseline=1, rng=3)
+    stream = Stream(one_each, 37, 8, length=(2, 4), baseline=1, rng=3)
     batches = list(stream)
 
     assert len(stream) == len(batches) == 5
-    assert [len(batch) for batch in batches] == [8] * 5
+    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 5]
     assert len({batch.texts for batch in batches}) == 5
     elsewhere = pickle.loads(pickle.dumps(stream))
     for index in (4, 0, -1):
@@ -377,11 +379,11 @@ def test_a_batch_of_a_stream_depends_on_seed_epoch_and_index(one_each):
         assert elsewhere[index].texts == batches[index].texts
     stream.epoch = 1
     assert stream[0].texts != batches[0].texts
-    assert stream[0].texts == Stream(one_each, 5, 8, epoch=1, length=(2, 4), rng=3)[0].texts
-    assert Stream(one_each, 5, 8, length=(2, 4), rng=4)[0].texts != batches[0].texts
+    assert stream[0].texts == Stream(one_each, 37, 8, epoch=1, length=(2, 4), rng=3)[0].texts
+    assert Stream(one_each, 37, 8, length=(2, 4), rng=4)[0].texts != batches[0].texts
     with pytest.raises(IndexError, match=r"index must lie in \[0, 5\)"):
         stream[5]
-    with pytest.raises(ValueError, match="batches and batch_size must be at least 1"):
+    with pytest.raises(ValueError, match="n and batch_size must be at least 1"):
         Stream(one_each, 0, length=3, rng=0)
 
 
@@ -393,7 +395,7 @@ def test_batches_of_a_stream_have_one_shape_and_alphabet(one_each):
 
 
 def test_a_saved_stream_opens_as_one_dataset(one_each, tmp_path):
-    stream = Stream(one_each, 3, 4, length=(1, 3), rng=0)
+    stream = Stream(one_each, 12, 4, length=(1, 3), rng=0)
 
     sequences.save(stream, tmp_path / "lines")
 
@@ -459,7 +461,7 @@ def _full_disk(*_):
 
 def test_parquet_files_hold_pictures_and_texts(one_each, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    stream = Stream(one_each, 3, 4, texts=["007", "12"], rng=0)
+    stream = Stream(one_each, 12, 4, texts=["007", "12"], rng=0)
 
     sequences.save_parquet(stream, tmp_path / "set", rows=5)
 
@@ -509,3 +511,92 @@ def test_parquet_without_pyarrow_says_what_to_install(one_each, tmp_path, monkey
     with pytest.raises(HandwritingError, match=r'pip install "handwriting\[parquet\]"'):
         sequences.save_parquet(lines, tmp_path / "set")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["sequence", *map(str, arguments)])
+
+
+def test_the_command_writes_what_the_published_script_does(here):
+    result = run("01", 0, 10, 66)
+
+    assert (result.exit_code, result.output) == (0, "0-1.png\n")
+    expected = compose(digits.load("train"), "01", (0, 10), 66, rng=0)
+    np.testing.assert_array_equal(to_gray(here / "0-1.png"), 255 - expected)
+    run("01", 0, 10, 66, "--seed", 5, "--split", "test", "--out", "other.png")
+    other = compose(digits.load("test"), "01", (0, 10), 66, rng=5)
+    np.testing.assert_array_equal(to_gray(here / "other.png"), 255 - other)
+    run("0 7/", "--dataset", _saved(here), "--out", "a.png", "--space", 3)
+    assert to_gray(here / "a.png").shape[1] >= 4 + 3 + 4 + 4
+
+
+def _saved(folder):
+    images = np.full((12, 4, 4), 9, np.uint8)
+    dataset = CharacterDataset(images, np.arange(12), Alphabet("0123456789/\\"), "mine")
+    dataset.save(folder / "saved")
+    return folder / "saved"
+
+
+def test_characters_that_no_file_name_may_have_become_codes(here):
+    assert run("0/7", "--dataset", _saved(here)).output == "0-U+002F-7.png\n"
+
+
+@pytest.mark.parametrize("form", ["dataset", "pictures", "parquet"])
+def test_the_command_makes_a_set_in_each_form(here, form):
+    result = run("--count", 1500, "--length", "2-4", "--out", "set", "--form", form, "--slant", 0.2)
+
+    assert (result.exit_code, result.output) == (0, "set\n")
+    stream = Stream(digits.load("train"), 1500, 1024, length=(2, 4), slant=0.2, rng=0)
+    texts = [text for part in stream for text in part.texts]
+    if form == "dataset":
+        assert LineDataset.open("set").texts == tuple(texts)
+    elif form == "pictures":
+        with (here / "set" / "written_name_train_v2.csv").open(newline="") as table:
+            assert [row["IDENTITY"] for row in csv.DictReader(table)] == texts
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        table = parquet.read_table(here / "set" / "train-00000.parquet")
+        assert table["text"].to_pylist() == texts
+
+
+def test_the_command_draws_from_a_file_of_texts(here):
+    (here / "texts.txt").write_bytes("\ufeff007\r\n\r\n12 3".encode())
+
+    run("--count", 50, "--texts", "texts.txt", "--out", "set")
+
+    assert set(LineDataset.open("set").texts) == {"007", "12 3"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["01", 0, 10, 70], "width must be one of 56, 57, 58 ... 66 for '01'"),
+        (["01", 3], "give MINIMUM and MAXIMUM"),
+        (["0x"], "has no image of 'x'"),
+        ([], "give a TEXT to write, or --count"),
+        (["01", "--count", 5], "give a TEXT to write, or --count"),
+        (["01", "--length", 5], "--length and --texts are for --count"),
+        (["01", "--out", "a.txt"], "path must end as one of PNG"),
+        (["--count", 5, "--length", 5], "give the folder to make with --out"),
+        (["--count", 5, "--out", "set"], "give length or texts, one of them"),
+        (["--count", 5, "--length", "5,6", "--out", "set"], "--length must be a number such as 5"),
+        (["--count", 5, "--length", "5", "--size", 2, "--out", "set"], "size must lie in [0, 1)"),
+        (["--count", 5, "--texts", "latin.txt", "--out", "set"], "can't decode"),
+    ],
+)
+def test_the_command_tells_wrong_usage_in_one_line(here, arguments, message):
+    (here / "latin.txt").write_bytes(b"\xe9")
+
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert message in result.output
+    assert [file.name for file in here.iterdir()] == ["latin.txt"]

@@ -34,7 +34,7 @@ def save(parts: LineDataset | Iterable[LineDataset], path: StrPath) -> None:
         >>> from handwriting.datasets import digits
         >>> from handwriting.sequences import Stream
         >>> folder = tempfile.mkdtemp() + "/lines"
-        >>> save(Stream(digits.load(), 5, 100, length=4, rng=0), folder)
+        >>> save(Stream(digits.load(), 500, 100, length=4, rng=0), folder)
         >>> LineDataset.open(folder)
         LineDataset('digits/train lines': 500 lines of 28 x 142, 10 characters)
     """

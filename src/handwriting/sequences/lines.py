@@ -1,5 +1,6 @@
 """One line, many lines, and batches of them without end."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -135,8 +136,8 @@ class Stream:
 
     Args:
         dataset: images of each character.
-        batches: how many there are.
-        batch_size: lines in each.
+        n: lines in an epoch.
+        batch_size: lines in each batch; the last one may have fewer.
         epoch: which epoch to begin with, from 0.
         length, texts, weights: as for :func:`generate`.
         spacing, width, baseline, size, slant, null, space: as for :func:`compose`.
@@ -147,9 +148,9 @@ class Stream:
 
     Example:
         >>> from handwriting.datasets import digits
-        >>> stream = Stream(digits.load(), 10, 32, length=(1, 8), rng=0)
+        >>> stream = Stream(digits.load(), 1000, 32, length=(1, 8), rng=0)
         >>> len(stream), stream[3]
-        (10, LineDataset('digits/train lines': 32 lines of 28 x 294, 10 characters))
+        (32, LineDataset('digits/train lines': 32 lines of 28 x 294, 10 characters))
         >>> stream[3].texts == stream[3].texts
         True
     """
@@ -157,7 +158,7 @@ class Stream:
     def __init__(
         self,
         dataset: CharacterDataset,
-        batches: int,
+        n: int,
         batch_size: int = 128,
         *,
         epoch: int = 0,
@@ -173,26 +174,27 @@ class Stream:
         space: int | None = None,
         rng: int | np.random.Generator,
     ) -> None:
-        if batches < 1 or batch_size < 1 or epoch < 0:
+        if n < 1 or batch_size < 1 or epoch < 0:
             raise ValueError(
-                "batches and batch_size must be at least 1 and epoch at least 0, got "
-                f"{batches}, {batch_size} and {epoch}"
+                f"n and batch_size must be at least 1 and epoch at least 0, got {n}, {batch_size} "
+                f"and {epoch}"
             )
         style = Style(spacing, width, baseline, size, slant, null, space)
         self._composer = Composer(dataset, style, length, texts, weights)
         self._seed = int(np.random.default_rng(rng).integers(2**63))
-        self._batches = batches
-        self.batch_size = batch_size
+        self._n, self._batch_size = n, batch_size
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self._batches
+        return math.ceil(self._n / self._batch_size)
 
     def __getitem__(self, index: int) -> LineDataset:
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must lie in [0, {len(self)}), got {index}")
-        rng = np.random.default_rng([self._seed, self.epoch, index % len(self)])
-        return self._composer.lines(self.batch_size, rng)
+        index %= len(self)
+        rng = np.random.default_rng([self._seed, self.epoch, index])
+        count = min(self._batch_size, self._n - index * self._batch_size)
+        return self._composer.lines(count, rng)
 
     def __iter__(self) -> Iterator[LineDataset]:
         return (self[index] for index in range(len(self)))
