@@ -19,6 +19,7 @@ a module imports only modules that stand before it there.
 ``noise``                 images of nothing, for the null class
 ``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
+``sequences``             lines of text from images of characters
 ``models``                Keras networks: dense, LeNet, convolutional
 ``ctc``                   lines: targets of texts, texts of scores, n-grams, lexicon
 ``training``              fit a model to a dataset
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         noise,
         plots,
         preprocessing,
+        sequences,
         training,
     )
 
@@ -65,6 +67,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "noise",
     "data",
     "datasets",
+    "sequences",
     "models",
     "ctc",
     "training",

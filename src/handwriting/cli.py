@@ -506,6 +506,118 @@ def alphanum(
     click.echo(str(out))
 
 
+@main.command()
+@click.argument("text", required=False)
+@click.argument("minimum", type=int, required=False)
+@click.argument("maximum", type=int, required=False)
+@click.argument("width", type=click.IntRange(1), required=False)
+@click.option("--count", type=click.IntRange(1), help="Make a set of that many lines.")
+@click.option("--length", help="Characters a line, drawn at random: 5, or 3-7.")
+@click.option(
+    "--texts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of texts to draw from, one a line, instead of --length.",
+)
+@click.option(
+    "--form",
+    default="dataset",
+    show_default=True,
+    type=click.Choice(["dataset", "pictures", "parquet"]),
+    help="A folder for LineDataset.open; PNG files and a CSV as the names have them; Parquet files "
+    "for Hugging Face datasets.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The picture or, with --count, the folder to write.  [default: the characters, 0-1.png]",
+)
+@click.option(
+    "--dataset", default="digits", show_default=True, help="Where the characters come from."
+)
+@click.option("--split", help="Which split of a published set.  [default: train]")
+@click.option(
+    "--path",
+    type=click.Path(path_type=Path),
+    help="Your own copy of the set's files; they are fetched otherwise.",
+)
+@click.option(
+    "--spacing", type=(int, int), default=(0, 10), show_default=True, help="Pixels in each gap."
+)
+@click.option("--baseline", default=0, help="Move characters up or down by up to so many pixels.")
+@click.option("--size", default=0.0, help="Scale characters by up to this share.")
+@click.option("--slant", default=0.0, help="Let lines lean by up to so many pixels a pixel.")
+@click.option("--null", default=0.0, help="Chance of an image of nothing between two characters.")
+@click.option("--space", type=int, help="Pixels of a space.  [default: half a character]")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+def sequence(
+    text: str | None,
+    minimum: int | None,
+    maximum: int | None,
+    width: int | None,
+    count: int | None,
+    length: str | None,
+    texts: Path | None,
+    form: str,
+    out: Path | None,
+    dataset: str,
+    split: str | None,
+    path: Path | None,
+    spacing: tuple[int, int],
+    seed: int,
+    **life: Any,
+) -> None:
+    """Write TEXT with images of characters, or with --count a set of such lines.
+
+    handwriting sequence 01 0 10 66 writes 0-1.png: a picture 66 pixels wide, black on white, with
+    equal gaps of MINIMUM 0 to MAXIMUM 10 pixels. Without WIDTH each gap is drawn at random.
+    """
+    from handwriting import images, sequences
+
+    if (text is None) == (count is None):
+        raise click.UsageError("give a TEXT to write, or --count for a set, one of them")
+    if minimum is not None and maximum is None:
+        raise click.UsageError("give MINIMUM and MAXIMUM, both of them")
+    if minimum is not None and maximum is not None:
+        spacing = (minimum, maximum)
+    options = {**life, "spacing": spacing, "width": width, "rng": seed}
+    if text is not None and (length or texts):
+        raise click.UsageError("--length and --texts are for --count, and a TEXT is given")
+    if count is not None and out is None:
+        raise click.UsageError("give the folder to make with --out")
+    characters = _load_characters(dataset, split, path, default_split="train", recipe="mnist")
+    if text is not None:
+        image = _or_usage(sequences.compose, characters, text, **options)
+        out = out or Path("-".join(map(_file_name, text)) + ".png")
+        _or_usage(images.write, out, 255 - image)
+    elif count is not None and out is not None:
+        options["texts"] = None if texts is None else _or_usage(_read_texts, texts)
+        options["length"] = None if length is None else _length(length)
+        stream = _or_usage(sequences.Stream, characters, count, 1024, **options)
+        writers: dict[str, Callable[..., None]] = {
+            "dataset": sequences.save,
+            "pictures": sequences.save_pictures,
+            "parquet": sequences.save_parquet,
+        }
+        _or_usage(writers[form], stream, out)
+    click.echo(str(out))
+
+
+def _file_name(character: str) -> str:
+    return character if character.isalnum() else f"U+{ord(character):04X}"
+
+
+def _read_texts(file: Path) -> list[str]:
+    lines = file.read_text("utf-8-sig").split("\n")
+    return [line.rstrip("\r") for line in lines if line.strip()]
+
+
+def _length(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if not found:
+        raise click.UsageError(f"--length must be a number such as 5, or 3-7, got {text!r}")
+    return int(found[1]), int(found[2] or found[1])
+
+
 def _load(
     dataset: str,
     split: str,
