@@ -63,7 +63,8 @@ def simulate(texts: list[str], alphabet: Alphabet, steps: int, rng: np.random.Ge
             line[at : at + wide, label] += rng.normal(13, 2)
             line[at : at + wide, rival] += rng.normal(7, 3)
     likely = np.exp(logits - logits.max(axis=2, keepdims=True))
-    return (likely / likely.sum(axis=2, keepdims=True)).astype(np.float32)
+    scores: Scores = (likely / likely.sum(axis=2, keepdims=True)).astype(np.float32)
+    return scores
 
 
 def exact(read: list[str], texts: list[str]) -> str:
@@ -96,7 +97,7 @@ def own(
 
 def fast_ctc_decode(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any]]:
     """One call a line, as it has no batches."""
-    import fast_ctc_decode as fast  # type: ignore[import-not-found,unused-ignore]
+    import fast_ctc_decode as fast
 
     symbols = "\0" + "".join(alphabet.characters)
     return {
@@ -105,7 +106,7 @@ def fast_ctc_decode(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[]
     }
 
 
-def tensorflow(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any]]:
+def tensorflow(scores: Scores, _: Alphabet) -> dict[str, Callable[[], Any]]:
     """Blank last, time first."""
     import tensorflow as tf
 
@@ -117,7 +118,7 @@ def tensorflow(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any
     }
 
 
-def keras(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any]]:
+def keras(scores: Scores, _: Alphabet) -> dict[str, Callable[[], Any]]:
     """Of logits."""
     from keras import ops
 
@@ -132,9 +133,9 @@ def keras(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any]]:
     }
 
 
-def flashlight(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any]]:
+def flashlight(scores: Scores, _: Alphabet) -> dict[str, Callable[[], Any]]:
     """Without a lexicon, and with none of its language models."""
-    from flashlight.lib.text import (  # type: ignore[import-not-found,unused-ignore]
+    from flashlight.lib.text import (
         decoder,
     )
 
@@ -154,7 +155,7 @@ def flashlight(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any
 
 def pyctcdecode(scores: Scores, alphabet: Alphabet) -> dict[str, Callable[[], Any]]:
     """Without a language model."""
-    import pyctcdecode as pyctc  # type: ignore[import-not-found,unused-ignore]
+    import pyctcdecode as pyctc
 
     search = pyctc.build_ctcdecoder(list(alphabet.characters))
     logs = np.log(scores + 1e-30)

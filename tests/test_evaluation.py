@@ -7,7 +7,7 @@ import sklearn.metrics
 from handwriting.alphabet import ASCII, DIGITS, Alphabet
 from handwriting.data import CharacterDataset
 from handwriting.errors import HandwritingError
-from handwriting.evaluation import Report, evaluate, predict
+from handwriting.evaluation import Report, compare, evaluate, predict
 
 
 def report_of(labels, predicted, alphabet=DIGITS):
@@ -142,3 +142,106 @@ def test_null_counts_as_a_character():
 
     assert report.accuracy == pytest.approx(2 / 3)
     assert report.most_confused() == [("", "0", 1)]
+
+
+def distance(one, other):
+    """Levenshtein's, by its definition."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one):
+        before, row = row, [i + 1]
+        for j, b in enumerate(other):
+            row.append(min(row[j] + 1, before[j + 1] + 1, before[j] + (a != b)))
+    return row[-1]
+
+
+def random_texts(n, seed):
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice(list("ab c"), rng.integers(1, 12))).strip() or "a" for _ in range(n)]
+
+
+def test_edits_are_those_of_the_definition():
+    truths, readings = random_texts(200, 0), random_texts(200, 1)
+
+    report = compare(truths, readings)
+
+    pairs = list(zip(truths, readings, strict=True))
+    assert report.edits.tolist() == [distance(*pair) for pair in pairs]
+    assert report.word_edits.tolist() == [distance(a.split(), b.split()) for a, b in pairs]
+    assert report.exact == np.mean([a == b for a, b in pairs])
+
+
+def test_error_rates_are_jiwers():
+    jiwer = pytest.importorskip("jiwer")
+    # jiwer joins neighbouring spaces for words only, as we do.
+    truths, readings = random_texts(200, 0), random_texts(200, 1)
+
+    report = compare(truths, readings)
+
+    assert report.cer == pytest.approx(jiwer.cer(truths, readings))
+    assert report.wer == pytest.approx(jiwer.wer(truths, readings))
+
+
+def test_a_rate_weighs_lines_by_their_length():
+    report = compare(["aaaaaaaaa", "b"], ["aaaaaaaaa", "x"])
+
+    assert (report.cer, report.wer, report.exact) == (0.1, 0.5, 0.5)
+
+
+def test_one_character_left_out_spoils_the_rest_by_position_only():
+    report = compare(["ABCDE", "ABCDE"], ["ABCDE", "BCDE"])
+
+    assert report.by_position == 0.5
+    assert report.cer == 0.1
+
+
+def test_empty_lines_count_what_is_read_into_them():
+    assert compare(["", "ab"], ["xy", "ab"]).cer == 1.0
+    nothing = compare(["", ""], ["", ""])
+    assert (nothing.cer, nothing.wer, nothing.exact, nothing.by_position) == (0, 0, 1, 1)
+    assert (compare([""], ["abc"]).cer, compare([""], ["a b c"]).wer) == (3, 3)
+    assert compare(["ab"], [""]).cer == 1.0
+
+
+def test_texts_are_compared_composed():
+    assert compare(["é"], ["e\N{COMBINING ACUTE ACCENT}"]).exact == 1
+
+
+def test_the_worst_lines_come_first():
+    report = compare(["abc", "x", "def", "ok"], ["abd", "y", "", "ok"])
+
+    assert report.worst() == [(2, 3, "def", ""), (0, 1, "abc", "abd"), (1, 1, "x", "y")]
+    assert report.worst(1) == [(2, 3, "def", "")]
+    assert str(report).splitlines()[2:] == [
+        "edits  written  read",
+        "    3  'def'    ''",
+        "    1  'abc'    'abd'",
+        "    1  'x'      'y'",
+    ]
+    assert "CER 55.56% of 9 characters" in str(report)
+    assert repr(report).startswith("LineReport('': CER 55.56%")
+    assert "\n" not in str(compare(["a"], ["a"], name="names"))
+
+
+def test_a_line_report_is_saved_as_json(tmp_path):
+    report = compare(["é b"], ["é c"], name="names")
+
+    report.save(tmp_path / "report.json")
+
+    saved = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert saved == report.to_dict()
+    assert (saved["cer"], saved["wer"], saved["lines"]) == (pytest.approx(1 / 3), 0.5, 1)
+    assert saved["worst"] == [[0, 1, "é b", "é c"]]
+
+
+@pytest.mark.parametrize(
+    ("truths", "readings", "error", "message"),
+    [
+        ([], [], ValueError, "one truth at least .* got 0 truths and 0 readings"),
+        (["a"], ["a", "b"], ValueError, "got 1 truths and 2 readings"),
+        ("ab", ["a", "b"], TypeError, "truths must be a sequence of str, got 'ab'"),
+        (["a"], [None], TypeError, r"readings must be a sequence of str, got \[None\]"),
+    ],
+)
+def test_only_as_many_texts_are_compared(truths, readings, error, message):
+    with pytest.raises(error, match=message):
+        compare(truths, readings)

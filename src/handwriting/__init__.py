@@ -24,7 +24,7 @@ a module imports only modules that stand before it there.
 ``ctc``                   lines: targets of texts, texts of scores, n-grams, lexicon
 ``training``              fit a model to a dataset
 ``conversion``            datasets for tf.data, torch, Hugging Face, pandas
-``evaluation``            accuracy, per-class table, confusions
+``evaluation``            accuracy, per-class table, confusions, error rates of lines
 ``plots``                 a figure of every step
 ``demo``                  the whole road in under a minute
 ``cli``                   the same from the command line

@@ -1,9 +1,11 @@
-"""How well a model reads a dataset."""
+"""How well a model reads characters, and how well lines were read."""
 
 import dataclasses
 import functools
 import html
 import json
+import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,17 @@ from handwriting.errors import HandwritingError
 from handwriting.files import StrPath, replacing
 from handwriting.images import Image, check
 
-__all__ = ["LineReport", "Report", "evaluate", "evaluate_lines", "predict"]
+__all__ = [
+    "LineReport",
+    "Report",
+    "compare",
+    "evaluate",
+    "evaluate_lines",
+    "predict",
+    "predict_lines",
+]
+
+_SCORES = ("precision", "recall", "f1")
 
 
 def predict(model: Any, images: Image, *, batch_size: int = 1024) -> NDArray[np.float32]:
@@ -182,9 +194,7 @@ class Report:
 
     def save(self, path: StrPath) -> None:
         """Write the report as JSON, as a whole or not at all."""
-        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
-        with replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        _write_json(self.to_dict(), path)
 
     def _ks(self) -> list[int]:
         return [k for k in (1, 2, 3, 5) if k < len(self.alphabet)]
@@ -235,92 +245,220 @@ class Report:
         )
 
 
-_SCORES = ("precision", "recall", "f1")
+def predict_lines(
+    model: Any, lines: LineDataset, *, batch_size: int = 256
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scores of every time step of every line, in batches, for ``ctc.greedy`` and ``ctc.beam``.
+
+    Args:
+        model: a Keras model, or any function of a (n, h, w) uint8 batch that gives (n, steps,
+            labels), the blank's first.
+        lines: the images; a memory map is read batch by batch.
+        batch_size: lines a batch.
+
+    Returns:
+        Scores (n, steps, labels) float32, and how many of the steps each line takes up, (n,) int64.
+
+    Raises:
+        ValueError: there are no lines, or ``batch_size`` is under 1.
+        HandwritingError: a score is NaN or infinite.
+    """
+    scores = predict(model, lines.images, batch_size=batch_size)
+    return scores, -(-lines.widths * scores.shape[1] // lines.image_shape[1])
 
 
 def evaluate_lines(
     model: Any, lines: LineDataset, alphabet: Alphabet, *, batch_size: int = 256
 ) -> "LineReport":
-    """Compare what a model reads in lines with their texts, decoded greedily.
+    """Compare what a model reads in lines, decoded greedily, with their texts.
 
     Args:
-        model: a Keras model, or any function of a (n, h, w) uint8 batch that gives (n, steps,
-            labels) probabilities, the blank's first.
+        model: as for :func:`predict_lines`.
         lines: images and their texts, which may hold characters that the model does not know.
         alphabet: of the model, with null.
         batch_size: lines a batch.
 
     Raises:
-        ValueError: there are no lines.
+        ValueError: there are no lines, or the model gives another number of scores than the
+            alphabet has characters.
     """
-    if not len(lines):
-        raise ValueError(f"there must be lines to evaluate on, got none in {lines!r}")
-    function = getattr(model, "predict_on_batch", model)
-    texts: list[str] = []
-    for start in range(0, len(lines), batch_size):
-        part = slice(start, start + batch_size)
-        scores = np.asarray(function(np.ascontiguousarray(lines.images[part])))
-        steps = -(-lines.widths[part] * scores.shape[1] // lines.image_shape[1])
-        texts += [reading.text for reading in ctc.greedy(scores, alphabet, lengths=steps)]
-    return LineReport(lines.name, tuple(lines.texts), tuple(texts))
+    scores, lengths = predict_lines(model, lines, batch_size=batch_size)
+    readings = ctc.greedy(scores, alphabet, lengths=lengths)
+    return compare(lines.texts, [reading.text for reading in readings], name=lines.name)
+
+
+def compare(truths: Sequence[str], readings: Sequence[str], *, name: str = "") -> "LineReport":
+    """Compare what was read in lines with what is written there.
+
+    Args:
+        truths: n texts, what is written.
+        readings: n texts, what was read.
+        name: of the dataset.
+
+    Raises:
+        ValueError: there are none, or not as many of the one as of the other.
+        TypeError: one is no sequence of str.
+
+    Example:
+        >>> report = compare(["ANNE", "HUGO"], ["ANNE", "HUG0"])
+        >>> print(report)
+        lines: CER 12.50% of 8 characters, WER 50.00% of 2 words, 50.00% of 2 exact (1); 87.50% of \
+characters right by position
+        <BLANKLINE>
+        edits  written  read
+            1  'HUGO'   'HUG0'
+    """
+    return LineReport(name, _texts(truths, "truths"), _texts(readings, "readings"))
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class LineReport:
-    """What :func:`evaluate_lines` found.
+    """What :func:`compare` found.
+
+    An edit puts in, takes out or replaces one character (or word): Levenshtein's distance. A rate
+    is the edits of all lines over the characters (or words) of all truths: long lines weigh more,
+    and it can be over 1. Texts are compared in NFC, and words are what white space parts.
 
     Args:
         name: of the dataset.
-        truths: its texts.
-        texts: what was read.
+        truths: n texts, what is written.
+        readings: n texts, what was read.
+
+    Raises:
+        ValueError: there are none, or not as many of the one as of the other.
+
+    Source:
+        V. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals",
+        Soviet Physics Doklady 10 (1966). Computed by rapidfuzz.
     """
 
     name: str
     truths: tuple[str, ...]
-    texts: tuple[str, ...]
+    readings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.truths or len(self.truths) != len(self.readings):
+            raise ValueError(
+                "there must be one truth at least and one reading for each, got "
+                f"{len(self.truths)} truths and {len(self.readings)} readings"
+            )
+        for texts in ("truths", "readings"):
+            composed = tuple(unicodedata.normalize("NFC", text) for text in getattr(self, texts))
+            object.__setattr__(self, texts, composed)
+
+    @functools.cached_property
+    def edits(self) -> NDArray[np.int64]:
+        """(n,) int64, the characters to edit in each line."""
+        return _distances(self.truths, self.readings)
+
+    @functools.cached_property
+    def word_edits(self) -> NDArray[np.int64]:
+        """(n,) int64, the words to edit in each line."""
+        return _distances(
+            [text.split() for text in self.truths], [text.split() for text in self.readings]
+        )
+
+    @property
+    def characters(self) -> int:
+        """Characters that are written, spaces among them."""
+        return sum(map(len, self.truths))
+
+    @property
+    def words(self) -> int:
+        """Words that are written."""
+        return sum(len(text.split()) for text in self.truths)
+
+    @property
+    def cer(self) -> float:
+        """Character error rate, from 0. Where nothing is written, the number of edits."""
+        return int(self.edits.sum()) / max(1, self.characters)
+
+    @property
+    def wer(self) -> float:
+        """Word error rate, from 0. Where nothing is written, the number of edits."""
+        return int(self.word_edits.sum()) / max(1, self.words)
 
     @property
     def exact(self) -> float:
-        """Share of texts without error, in [0, 1]."""
-        return float(np.mean([truth == text for truth, text in self._pairs]))
+        """Share of lines without an error, in [0, 1]."""
+        return float(np.mean(self.edits == 0))
 
-    @functools.cached_property
-    def cer(self) -> float:
-        """Character error rate: insertions, deletions and substitutions to true characters."""
-        from rapidfuzz.distance import Levenshtein
+    @property
+    def by_position(self) -> float:
+        """Share of characters that stand at the same position in the reading, in [0, 1].
 
-        errors = sum(Levenshtein.distance(truth, text) for truth, text in self._pairs)
-        return errors / max(1, sum(map(len, self.truths)))
+        This is what notebooks on handwritten names print as "correct characters"; 1 minus the
+        character error rate is another figure, for one letter left out spoils all that follow it.
+        """
+        same = sum(
+            one == other
+            for truth, reading in zip(self.truths, self.readings, strict=True)
+            for one, other in zip(truth, reading, strict=False)
+        )
+        return same / self.characters if self.characters else 1.0
 
-    @functools.cached_property
-    def wer(self) -> float:
-        """Word error rate: the same of words between spaces."""
-        from rapidfuzz.distance import Levenshtein
+    def worst(self, n: int = 10) -> list[tuple[int, int, str, str]]:
+        """The ``n`` lines with the most edits, as (position, edits, truth, reading).
 
-        pairs = [(truth.split(), text.split()) for truth, text in self._pairs]
-        errors = sum(Levenshtein.distance(truth, text) for truth, text in pairs)
-        return errors / max(1, sum(len(truth) for truth, _ in pairs))
+        Lines without an error are not listed; of equal ones the first comes first.
+        """
+        order = np.argsort(-self.edits, kind="stable")[:n].tolist()
+        edits = self.edits.tolist()
+        return [(i, edits[i], self.truths[i], self.readings[i]) for i in order if edits[i]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        figures = {"cer": self.cer, "wer": self.wer, "exact": self.exact}
-        return {"dataset": self.name, "lines": len(self.truths), **figures, "read": self._pairs}
+        """The figures and the worst lines, ready for JSON."""
+        return {
+            "dataset": self.name,
+            "lines": len(self.truths),
+            "characters": self.characters,
+            "words": self.words,
+            "cer": self.cer,
+            "wer": self.wer,
+            "exact": self.exact,
+            "by_position": self.by_position,
+            "worst": [list(line) for line in self.worst()],
+        }
 
     def save(self, path: StrPath) -> None:
         """Write the report as JSON, as a whole or not at all."""
-        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
-        with replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        _write_json(self.to_dict(), path)
 
-    @property
-    def _pairs(self) -> list[tuple[str, str]]:
-        return list(zip(self.truths, self.texts, strict=True))
-
-    def __str__(self) -> str:
+    def _summary(self) -> str:
+        lines = len(self.truths)
         return (
-            f"{self.name}: CER {self.cer:.2%}, WER {self.wer:.2%}, "
-            f"{self.exact:.2%} of {len(self.truths)} lines exact"
+            f"CER {self.cer:.2%} of {self.characters} characters, WER {self.wer:.2%} of "
+            f"{self.words} words, {self.exact:.2%} of {lines} exact ({round(self.exact * lines)}); "
+            f"{self.by_position:.2%} of characters right by position"
         )
 
     def __repr__(self) -> str:
-        return f"LineReport({str(self)!r})"
+        return f"LineReport({self.name!r}: {self._summary()})"
+
+    def __str__(self) -> str:
+        text = f"{self.name or 'lines'}: {self._summary()}"
+        worst = [(edits, repr(truth), repr(read)) for _, edits, truth, read in self.worst()]
+        if not worst:
+            return text
+        wide = max(len(truth) for _, truth, _ in [*worst, (0, "written", "")])
+        rows = [f"{edits:5}  {truth:{wide}}  {read}" for edits, truth, read in worst]
+        return "\n".join([text, "", f"edits  {'written':{wide}}  read", *rows])
+
+
+def _write_json(value: Any, path: StrPath) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _texts(texts: Sequence[str], name: str) -> tuple[str, ...]:
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{name} must be a sequence of str, got {texts!r:.60}")
+    return tuple(texts)
+
+
+def _distances(truths: Sequence[Any], readings: Sequence[Any]) -> NDArray[np.int64]:
+    from rapidfuzz.distance import Levenshtein
+
+    pairs = zip(truths, readings, strict=True)
+    return np.array([Levenshtein.distance(truth, reading) for truth, reading in pairs], np.int64)

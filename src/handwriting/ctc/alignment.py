@@ -1,5 +1,6 @@
 """Where on a path the characters of a text are."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,10 +35,10 @@ def places(path: Labels, best: NDArray[np.float64]) -> list[Place]:
         # One more at the end, where the last span may stop.
         padded = np.append(best.reshape(-1), 0)
         confidences = np.maximum.reduceat(padded, edges.reshape(-1))[::2].tolist()
-    ends = np.cumsum(np.bincount(line, minlength=len(path))).tolist()
+    ends = [0, *np.cumsum(np.bincount(line, minlength=len(path))).tolist()]
     return [
         (tuple(confidences[begin:end]), tuple(spans[begin:end]))
-        for begin, end in zip([0, *ends[:-1]], ends, strict=True)
+        for begin, end in itertools.pairwise(ends)
     ]
 
 

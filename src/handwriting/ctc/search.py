@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ __all__ = ["Search", "Step", "steps_of"]
 Step = tuple[float, list[tuple[int, float]]]
 # The prefix before it, its last label, its n-gram context, its node in the lexicon.
 _Prefix = tuple[int, int, int, int]
+# Prefix, probability of its paths that end in a blank, of those that end in its last character.
+_Beam = list[tuple[int, float, float]]
 _MAX_ROWS = 2**14  # kept in memory at once
 
 
@@ -108,65 +110,76 @@ class Search:
 
     def run(self, steps: list[Step], n_best: int) -> list[tuple[float, list[int]]]:
         """The best readings of one line: (logarithm of the weighted probability, labels)."""
-        base, width, threshold = self.classes, self.width, self.threshold
-        prefixes: list[_Prefix] = [(-1, 0, 0, 0)]
-        weights = [1.0]
-        children: dict[int, int] = {}
-        weigh = self._weigher()
-        # Prefix, probability of its paths that end in a blank, of those that do not.
-        beam = [(0, 1.0, 0.0)]
-        best, scale = 1.0, 0.0
+        tree = _Tree([(-1, 0, 0, 0)], [1.0], {})
+        beam: _Beam = [(0, 1.0, 0.0)]
+        scale = 0.0
         for blank, characters in steps:
-            floor = best * blank * threshold
-            ended: dict[int, float] = {}
-            going: dict[int, float] = {}
-            for prefix, after_blank, after_last in beam:
-                total = after_blank + after_last
-                last = prefixes[prefix][1]
-                stays = 0.0
-                for label, probability in characters:
-                    if label == last:
-                        stays = after_last * probability
-                        mass = after_blank * probability
-                    else:
-                        mass = total * probability
-                    if mass <= floor:
-                        continue
-                    key = prefix * base + label
-                    child = children.get(key)
-                    if child is None:
-                        child = children[key] = len(prefixes)
-                        weight, context, node = weigh(prefixes[prefix], label)
-                        prefixes.append((prefix, label, context, node))
-                        weights.append(weight)
-                    going[child] = going.get(child, 0.0) + mass * weights[child]
-                ended[prefix] = total * blank
-                going[prefix] = going.get(prefix, 0.0) + stays
-            ranked = [(mass + ended.get(prefix, 0.0), prefix) for prefix, mass in going.items()]
-            ranked.sort(reverse=True)
-            best = ranked[0][0]
-            least = best * threshold
-            beam = [
-                (prefix, ended.get(prefix, 0.0), going[prefix])
-                for total, prefix in ranked[:width]
-                if total > least
-            ]
+            beam, best = self._kept(*self._extended(beam, blank, characters, tree))
             if not 1e-100 < best < 1e100:
                 if not beam:
                     return []
                 beam = [(prefix, one / best, two / best) for prefix, one, two in beam]
                 scale += math.log(best)
-                best = 1.0
         finished = [
-            ((after_blank + after_last) * self._end(prefixes[prefix]), prefix)
+            ((after_blank + after_last) * self._end(tree.prefixes[prefix]), prefix)
             for prefix, after_blank, after_last in beam
         ]
         finished.sort(reverse=True)
         return [
-            (math.log(mass) + scale, _labels(prefixes, prefix))
+            (math.log(mass) + scale, _labels(tree.prefixes, prefix))
             for mass, prefix in finished[:n_best]
             if mass > 0
         ]
+
+    def _extended(
+        self, beam: _Beam, blank: float, characters: list[tuple[int, float]], tree: "_Tree"
+    ) -> tuple[dict[int, float], dict[int, float]]:
+        """Every prefix after one more step: its paths that end in a blank, and those that do not.
+
+        Written for speed: names are local, and what comes to nothing is left early.
+        """
+        base, weigh, (prefixes, weights, children) = self.classes, self._weigh, tree
+        ended: dict[int, float] = {}
+        going: dict[int, float] = {}
+        floor = 0.0
+        for prefix, after_blank, after_last in beam:
+            total = after_blank + after_last
+            if total < floor:
+                break
+            first, last, stays = prefix * base, prefixes[prefix][1], 0.0
+            for label, probability in characters:
+                if label == last:
+                    stays = after_last * probability
+                    mass = after_blank * probability
+                else:
+                    mass = total * probability
+                if mass <= floor:
+                    continue
+                child = children.get(first + label)
+                if child is None:
+                    child = children[first + label] = len(prefixes)
+                    weight, context, node = weigh(prefixes[prefix], label)
+                    prefixes.append((prefix, label, context, node))
+                    weights.append(weight)
+                going[child] = going.get(child, 0.0) + mass * weights[child]
+            ended[prefix] = total * blank
+            going[prefix] = going.get(prefix, 0.0) + stays
+            if not floor:
+                # The best will have at least what the first prefix leaves, to itself or a child.
+                floor = self.threshold * max(ended[prefix] + stays, *going.values())
+        return ended, going
+
+    def _kept(self, ended: dict[int, float], going: dict[int, float]) -> tuple[_Beam, float]:
+        """The prefixes to go on with, best first, and the probability of the best."""
+        ranked = [(mass + ended.get(prefix, 0.0), prefix) for prefix, mass in going.items()]
+        ranked.sort(reverse=True)
+        best = ranked[0][0]
+        least = best * self.threshold
+        return [
+            (prefix, ended.get(prefix, 0.0), going[prefix])
+            for total, prefix in ranked[: self.width]
+            if total > least
+        ], best
 
     def prior(self, text: str) -> float:
         """What a text's score has beyond the logarithm of its probability."""
@@ -206,7 +219,8 @@ class Search:
         bonuses = [*self.lexicon.here, 0.0]
         return [math.exp(self.lexicon_weight * bonus) if bonus else unknown for bonus in bonuses]
 
-    def _weigher(self) -> Callable[[_Prefix, int], tuple[float, int, int]]:
+    @functools.cached_property
+    def _weigh(self) -> Callable[[_Prefix, int], tuple[float, int, int]]:
         """A function of a prefix and a label: weight, context and node of the longer prefix."""
         rows, words, base = self._rows, self._words, self.classes
         modulus = base ** (self.ngram.order - 1) if self.ngram else 1
@@ -229,6 +243,20 @@ class Search:
         """The weight of ending here."""
         _, _, context, node = prefix
         return (self._rows.get(context) or self._row(context))[0] * self._words[node]
+
+
+class _Tree(NamedTuple):
+    """The prefixes met in one line.
+
+    Args:
+        prefixes: all of them, the empty one first.
+        weights: what the probability of each was multiplied by when it grew.
+        children: ``prefix * classes + label`` to the prefix that is longer by that label.
+    """
+
+    prefixes: list[_Prefix]
+    weights: list[float]
+    children: dict[int, int]
 
 
 def _labels(prefixes: list[_Prefix], prefix: int) -> list[int]:

@@ -65,8 +65,8 @@ def targets(
         array([3, 1])
         >>> targets(["see", "ell"], LOWERCASE, steps=3)
         Traceback (most recent call last):
-        ValueError: text 0, 'see', needs 4 time steps, got 3; leave it out, or give the model wider \
-images or less pooling
+        ValueError: text 0, 'see', needs 4 time steps, got 3; leave it out, or give the model \
+wider images or less pooling
     """
     if outside not in ("error", "skip"):
         raise ValueError(f"outside must be 'error' or 'skip', got {outside!r}")
