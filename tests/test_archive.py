@@ -313,3 +313,54 @@ def test_gzip_is_read_alike_by_every_library(absent, monkeypatch):
         ):
             stream.read()
     archive._gzip_reader.cache_clear()
+
+
+def test_linked_folders_are_walked_and_loops_are_not(tmp_path):
+    write_folder(tmp_path / "elsewhere")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "x" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "elsewhere" / "in" / "back").symlink_to("../in", target_is_directory=True)
+
+    names = open_archive(tmp_path / "x").names
+
+    assert sorted(names) == [f"link/{name}" for name in sorted(FILES)]
+
+
+@pytest.mark.parametrize("read", [lambda opened: opened.names, lambda opened: opened.read("a.txt")])
+def test_what_the_disk_does_not_give_is_named(read, tmp_path, monkeypatch):
+    opened = open_archive(write_folder(tmp_path / "x"))
+
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", refuse)
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+
+    with pytest.raises(MissingDataError, match=r"x.* cannot be read \(Permission denied\); see"):
+        read(opened)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_that_other_packers_tell_in_their_own_way_is_refused(compression, tmp_path):
+    path = write_zip(tmp_path / "x.zip", compression)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"a.txt") + len("a.txt")
+    data[start + 9 : start + 20] = b"\xff" * 11
+    path.write_bytes(data)
+
+    with (
+        open_archive(path) as opened,
+        pytest.raises(CorruptFileError, match=r"a\.txt in .*x\.zip is damaged"),
+    ):
+        opened.read("a.txt")
+
+
+def test_a_tar_of_names_alone_is_damaged(tmp_path):
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 2
+    path = tmp_path / "x.tar"
+    path.write_bytes((name.tobuf() + b"x\0".ljust(512, b"\0")) * 2000)
+
+    with pytest.raises(CorruptFileError, match=r"x\.tar is damaged"):
+        open_archive(path).names  # noqa: B018

@@ -209,3 +209,10 @@ def test_equal_datasets_make_equal_zip_files(tmp_path, tiny):
         assert zipped.namelist()[:2] == ["48/0.png", "48/1.png"]
         shown = np.asarray(Image.open(io.BytesIO(zipped.read("48/0.png"))))
     np.testing.assert_array_equal(shown, 255 - tiny.images[0])
+
+
+def test_a_link_without_a_target_is_named(tree):
+    (tree / "97" / "3.png").symlink_to("nowhere.png")
+
+    with pytest.raises(MissingDataError, match=r"97.3\.png does not exist; check the path"):
+        folders.load(tree)

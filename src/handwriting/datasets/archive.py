@@ -15,6 +15,7 @@ import gzip
 import importlib
 import io
 import itertools
+import lzma
 import os
 import re
 import struct
@@ -173,10 +174,14 @@ def open_archive(path: StrPath | Member, limits: Limits | None = None) -> Archiv
 
 @contextlib.contextmanager
 def reading(name: object) -> Iterator[None]:
-    """Tell what the readers of packed files raise for damaged ones as a CorruptFileError.
+    """Tell what reading a file raises, be it packed or not, as the package's own errors.
 
     Args:
         name: what the error calls the file.
+
+    Raises:
+        MissingDataError: it is not there, or the disk does not give it.
+        CorruptFileError: it is damaged.
     """
     try:
         yield
@@ -184,6 +189,15 @@ def reading(name: object) -> Iterator[None]:
         raise
     except _damage() as error:
         raise CorruptFileError(f"{name} is damaged ({error}); get a new copy") from error
+    except FileNotFoundError:
+        raise MissingDataError(f"{name} does not exist; check the path") from None
+    except OSError as error:
+        if error.errno is None:  # so bz2 tells damage
+            raise CorruptFileError(f"{name} is damaged ({error}); get a new copy") from error
+        raise MissingDataError(
+            f"{name} cannot be read ({error.strerror}); see that you may read it, and that the "
+            "disk is well"
+        ) from error
 
 
 def gunzip(stream: BinaryIO) -> BinaryIO:
@@ -211,6 +225,7 @@ def _damage() -> tuple[type[Exception], ...]:
     return (
         *(EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError),
         *(struct.error, NotImplementedError, ValueError, IndexError, OverflowError),
+        *(lzma.LZMAError, RecursionError),
         *(module.error for module in faster if module),
     )
 
@@ -250,18 +265,22 @@ class _Folder(Archive):
     @functools.cached_property
     def names(self) -> list[str]:
         found: list[str] = []
-        for folder, folders, files in os.walk(self.path):
-            folders[:] = sorted(each for each in folders if not _is_hidden(each))
+        for folder, folders, files in os.walk(self.path, onerror=_refuse, followlinks=True):
+            folders[:] = sorted(
+                each for each in folders if not (_is_hidden(each) or _is_loop(Path(folder, each)))
+            )
             inside = Path(folder).relative_to(self.path).as_posix()
             prefix = "" if inside == "." else f"{inside}/"
             found += [prefix + file for file in sorted(files) if not _is_hidden(file)]
         return found
 
     def open(self, name: str) -> BinaryIO:
-        return (self.path / name).open("rb")
+        with reading(self.path / name):
+            return (self.path / name).open("rb")
 
     def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
+        with reading(self.path / name):
+            return (self.path / name).read_bytes()
 
     def find(self, *names: str) -> Member | None:
         # Most often it is right here, and the folder may be large.
@@ -278,6 +297,20 @@ class _Folder(Archive):
         pass
 
 
+def _refuse(error: OSError) -> None:
+    # Left to itself os.walk leaves out what it cannot read.
+    with reading(error.filename):
+        raise error
+
+
+def _is_loop(folder: Path) -> bool:
+    """Whether a folder is a link to one that it is in."""
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    return any(above.resolve() == target for above in folder.absolute().parents)
+
+
 class _Zip(Archive):
     """The files in a zip file, which is not looked into before it must be."""
 
@@ -291,8 +324,8 @@ class _Zip(Archive):
     @functools.cached_property
     def _zip(self) -> zipfile.ZipFile:
         with contextlib.ExitStack() as on_error:
-            stream = on_error.enter_context(self._stream())
             with reading(self._name):
+                stream = on_error.enter_context(self._stream())
                 opened = zipfile.ZipFile(stream)
             _check_zip(self._name, opened.infolist(), self._limits)
             self._to_close = on_error.pop_all()

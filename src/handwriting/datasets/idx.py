@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import CharacterDataset, save_parts
 from handwriting.datasets.archive import Archive, Member, gunzip, open_archive, reading
-from handwriting.errors import CorruptFileError, MissingDataError
+from handwriting.errors import CorruptFileError
 from handwriting.files import StrPath, replacing
 from handwriting.images import Image
 
@@ -150,11 +150,8 @@ def open_stream(path: StrPath | Member) -> Iterator[BinaryIO]:
         CorruptFileError: the archive that it is in is damaged.
     """
     opener = path.open if isinstance(path, Member) else functools.partial(_open, path)
-    try:
-        with reading(path), opener() as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-    except FileNotFoundError:
-        raise MissingDataError(f"{path} does not exist; check the path") from None
+    with reading(path), opener() as file:
+        compressed = file.read(2) == b"\x1f\x8b"
     with opener() as file:
         if compressed:
             with gunzip(file) as stream:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from handwriting.data import CharacterDataset, LineDataset
-from handwriting.datasets.archive import Archive, Member, open_archive
+from handwriting.datasets.archive import Archive, Member, open_archive, reading
 from handwriting.errors import HandwritingError, MissingDataError
 from handwriting.files import StrPath
 
@@ -97,7 +97,8 @@ def key(files: Sequence[Path], *settings: object) -> str:
     facts = [repr(settings)]
     resolve = functools.cache(Path.resolve)  # of many files in few folders
     for file in files:
-        state = file.stat()
+        with reading(file):
+            state = file.stat()
         facts.append(f"{resolve(file.parent) / file.name} {state.st_size} {state.st_mtime_ns}")
     return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
