@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import handwriting as hw
 from handwriting.images import Image
 
-ROUNDS = 7
+ROUNDS = 25
 LENGTH, WIDTH = 5, 180
 
 
@@ -59,7 +59,7 @@ def best(functions: dict[str, tuple[Callable[[int], object], int]]) -> dict[str,
 
 def rows(dataset: hw.data.CharacterDataset) -> list[str]:
     """Rows of the table."""
-    n = 50_000
+    n = 20_000
     output = hw.sequences.generate(dataset, n, length=LENGTH, width=WIDTH, rng=0).images
     words = ["".join(np.random.default_rng(i).choice(list("0123456789"), 5)) for i in range(20_000)]
 
@@ -70,12 +70,12 @@ def rows(dataset: hw.data.CharacterDataset) -> list[str]:
     life = {"spacing": (-6, 2), "baseline": 2, "size": 0.2, "slant": 0.4, "null": 0.05}
     rates = best(
         {
-            "the published loop": (published_loop(dataset), 4_000),
+            "the published loop": (published_loop(dataset), 1_000),
             "`generate`, equal gaps": ours(width=WIDTH),
             "`generate`, a gap drawn for each": ours(),
             "`generate`, of a list of 20,000 texts": ours(length=None, texts=words, width=WIDTH),
             "a copy of the images": (lambda _: output.copy(), n),
-            "`generate` with every option of life": (ours(**life)[0], 4_000),
+            "`generate` with every option of life": (ours(**life)[0], 2_000),
         }
     )
     loop, copy = rates["the published loop"], rates["a copy of the images"]

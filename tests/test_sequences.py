@@ -121,6 +121,14 @@ def test_the_spacing_law_is_the_published_one(count, least, more, width):
             compose(blocks, "x" * count, (least, greatest), width, rng=0)
 
 
+def test_the_bounds_of_the_spacing_are_allowed_and_nothing_beyond(one_each):
+    for width in (12, 13):
+        assert compose(one_each, "12", (2, 3), width, rng=0).shape == (7, width)
+    for width in (11, 14):
+        with pytest.raises(ValueError, match="width must be one of 12, 13 for '12'"):
+            compose(one_each, "12", (2, 3), width, rng=0)
+
+
 def test_a_refused_width_names_those_that_would_do(one_each):
     with pytest.raises(ValueError, match=r"one of 56, 57, 58 \.\.\. 66 for '01' .*got 70"):
         compose(digits.load(), "01", (0, 10), 70, rng=0)
@@ -142,6 +150,15 @@ def test_lines_of_any_length_have_their_own_width(one_each):
         assert image[:, width - 1].all()
         assert not image[:, width:].any()
         assert len(runs(image[0])) == len(text)
+
+
+def test_texts_of_a_list_are_spaced_each_by_its_own(one_each):
+    lines = generate(one_each, 20, texts=["12", "34", "5 6"], spacing=(0, 4), space=1, rng=0)
+    even = generate(one_each, 20, texts=["123", "456"], spacing=(0, 4), width=17, rng=0)
+
+    assert lines.image_shape == (7, 14)
+    assert set(even.texts) == {"123", "456"}
+    assert all(runs(image[0]) == [[0, 5], [6, 11], [12, 17]] for image in even.images)
 
 
 def test_lengths_are_of_characters_that_have_images():
@@ -543,6 +560,13 @@ def _saved(folder):
     dataset = CharacterDataset(images, np.arange(12), Alphabet("0123456789/\\"), "mine")
     dataset.save(folder / "saved")
     return folder / "saved"
+
+
+def test_the_command_keeps_to_the_spacing_given(here):
+    assert run("012", 2, 2).output == "0-1-2.png\n"
+    assert to_gray(here / "0-1-2.png").shape == (28, 3 * 28 + 2 * 2)
+    run("012", "--spacing", -3, -3, "--out", "close.png")
+    assert to_gray(here / "close.png").shape == (28, 3 * 28 - 2 * 3)
 
 
 def test_characters_that_no_file_name_may_have_become_codes(here):

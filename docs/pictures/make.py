@@ -7,6 +7,7 @@ All handwriting in them is from scikit-learn's digits.
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -40,8 +41,23 @@ def steps() -> Figure:
     return figure
 
 
+def lines(**life: Any) -> Figure:
+    """A few lines of digits."""
+    digits = hw.datasets.digits.load("all")
+    return hw.plots.lines(hw.sequences.generate(digits, 5, rng=3, **life))
+
+
 def main() -> None:
     """Draw and save."""
+    lines(length=5, width=160).savefig(HERE / "lines.png")
+    lines(
+        texts=["2026 11 21", "007", "31415926"],
+        spacing=(-8, 0),
+        baseline=2,
+        size=0.2,
+        slant=0.4,
+        null=0.05,
+    ).savefig(HERE / "lines-with-life.png")
     steps().savefig(HERE / "steps.png")
     with tempfile.TemporaryDirectory() as folder:
         hw.demo.run(folder)

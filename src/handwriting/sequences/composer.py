@@ -242,7 +242,7 @@ class Composer:
 
 
 # Characters are taken in parts that stay in the cache.
-_PART_PIXELS = 1 << 18
+_PART_PIXELS = 1 << 20
 
 
 def _set(out: Image, pieces: Image, places: _Places, *, overlapping: bool = False) -> None:
