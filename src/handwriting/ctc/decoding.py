@@ -12,7 +12,7 @@ from handwriting.ctc.alignment import Place, align, places
 from handwriting.ctc.lexicon import Lexicon
 from handwriting.ctc.ngram import Ngram
 from handwriting.ctc.reading import Reading
-from handwriting.ctc.search import Search, steps_of
+from handwriting.ctc.search import Found, Search, steps_of
 
 __all__ = ["beam", "greedy"]
 
@@ -50,19 +50,22 @@ def greedy(
         (0.8, 0.8)
     """
     alphabet = alphabet.with_null()
-    counted = _checked(scores, alphabet, lengths)
+    return _best_paths(scores, _checked(scores, alphabet, lengths), alphabet)
+
+
+def _best_paths(scores: Scores, lengths: Labels, alphabet: Alphabet) -> list[Reading]:
     n, longest, classes = scores.shape
     path = scores.argmax(axis=2)
     best = scores.reshape(-1)[np.arange(n * longest) * classes + path.reshape(-1)]
     best = best.reshape(n, longest).astype(np.float64)
-    outside = np.arange(longest) >= counted[:, None]
+    outside = np.arange(longest) >= lengths[:, None]
     path[outside] = 0
     best[outside] = 1
     totals = np.log(best).sum(axis=1)
     # All characters of all lines at once; each line has as many of them as it has spans.
     new = path > 0
     new[:, 1:] &= path[:, 1:] != path[:, :-1]
-    text = "".join(map(alphabet.characters.__getitem__, path[new].tolist()))
+    text = _decode(path[new].tolist(), alphabet)
     found = places(path, best)
     readings = []
     start = 0
@@ -88,8 +91,8 @@ def beam(
     lexicon: Lexicon | None = None,
     lexicon_weight: float = 0.5,
     closed: bool = False,
-    prune_classes: float = 1e-3,
-    prune_prefixes: float = 1e-5,
+    prune_classes: float = 3e-3,
+    prune_prefixes: float = 1e-4,
 ) -> list[list[Reading]]:
     """Search for the texts of highest score: prefix beam search.
 
@@ -182,29 +185,47 @@ def _search(
     least: float,
 ) -> list[list[Reading]]:
     """The readings of a few lines."""
-    found = [
-        [(labels, mass + factor) for mass, labels in search.run(steps, n_best)]
-        for steps, factor in steps_of(scores, lengths, least)
-    ]
+    steps = steps_of(scores, lengths, least)
+    found = [search.run(line, factor, n_best) for line, factor in steps]
     if search.closed:
         wide = dataclasses.replace(search, width=_WIDER * search.width, threshold=0.0)
-        for line in [line for line, labels in enumerate(found) if not labels]:
+        for line in [line for line, texts in enumerate(found) if not texts]:
             here = slice(line, line + 1)
-            steps, factor = next(steps_of(scores[here], lengths[here], 0))
-            found[line] = [(labels, mass + factor) for mass, labels in wide.run(steps, n_best)]
-    lines = [line for line, several in enumerate(found) for _ in several]
-    texts = [np.array(labels, np.int64) for several in found for labels, _ in several]
-    where = iter(places(*align(scores[lines], lengths[lines], texts)))
+            found[line] = wide.run(*next(steps_of(scores[here], lengths[here], 0)), n_best)
+    where = iter(_places(scores, lengths, found, alphabet))
     return [
-        [_reading(alphabet.decode(labels), score, search, next(where)) for labels, score in several]
+        [_reading(text, alphabet, next(where)) for text in texts]
         or [Reading("", 0.0, -math.inf, (), ())]
-        for several in found
+        for texts in found
     ]
 
 
-def _reading(text: str, score: float, search: Search, place: Place) -> Reading:
-    probability = min(1.0, math.exp(score - search.prior(text)))
-    return Reading(text, probability, score, *place)
+def _places(
+    scores: Scores, lengths: Labels, found: list[list[Found]], alphabet: Alphabet
+) -> list[Place]:
+    """Where the characters of each text are, line by line."""
+    paths = _best_paths(scores, lengths, alphabet)
+    pairs = [(line, text.labels) for line, texts in enumerate(found) for text in texts]
+    every: list[Place | None] = []
+    for line, labels in pairs:
+        # The best path of all is also the best path of the text that it reads as.
+        same = _decode(labels, alphabet) == paths[line].text
+        every.append((paths[line].confidences, paths[line].spans) if same else None)
+    missing = [pair for pair, place in zip(pairs, every, strict=True) if place is None]
+    lines = [line for line, _ in missing]
+    texts = [np.array(labels, np.int64) for _, labels in missing]
+    aligned = iter(places(*align(scores[lines], lengths[lines], texts)))
+    return [next(aligned) if place is None else place for place in every]
+
+
+def _reading(found: Found, alphabet: Alphabet, place: Place) -> Reading:
+    probability = min(1.0, math.exp(found.log_probability))
+    return Reading(_decode(found.labels, alphabet), probability, found.score, *place)
+
+
+def _decode(labels: list[int], alphabet: Alphabet) -> str:
+    # Without the checks of Alphabet.decode, which cost more than all the rest.
+    return "".join(map(alphabet.characters.__getitem__, labels))
 
 
 def _checked(scores: Scores, alphabet: Alphabet, lengths: ArrayLike | None) -> Labels:

@@ -176,6 +176,11 @@ class Ngram:
         """(characters + 1,) probabilities of the end and of each character after a context."""
         return self._row(self.order, context)
 
+    @functools.cached_property
+    def met(self) -> dict[tuple[float, float], dict[int, list[float]]]:
+        """What searches with an exponent and a bonus have made of the rows: kept for the next."""
+        return {}
+
     def save(self, path: StrPath) -> None:
         """Write the model to an ``.npz`` file, as a whole or not at all.
 

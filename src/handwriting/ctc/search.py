@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from handwriting.ctc.lexicon import Lexicon
 from handwriting.ctc.ngram import Ngram
 
-__all__ = ["Search", "Step", "steps_of"]
+__all__ = ["Found", "Search", "Step", "steps_of"]
 
 # The blank's probability, and the (label, probability) of each character worth trying.
 Step = tuple[float, list[tuple[int, float]]]
@@ -20,7 +20,9 @@ Step = tuple[float, list[tuple[int, float]]]
 _Prefix = tuple[int, int, int, int]
 # Prefix, probability of its paths that end in a blank, of those that end in its last character.
 _Beam = list[tuple[int, float, float]]
-_MAX_ROWS = 2**14  # kept in memory at once
+# Kept in memory at once.
+_MAX_ROWS = 2**14
+_MAX_SETTINGS = 8
 
 
 def steps_of(
@@ -108,11 +110,16 @@ class Search:
     lexicon_weight: float = 0.0
     closed: bool = False
 
-    def run(self, steps: list[Step], n_best: int) -> list[tuple[float, list[int]]]:
-        """The best readings of one line: (logarithm of the weighted probability, labels)."""
+    def run(self, steps: list[Step], scale: float, n_best: int) -> list["Found"]:
+        """The best texts of one line, best first; none where a closed lexicon allows none.
+
+        Args:
+            steps: of the line, and
+            scale: the logarithm of the factor that belongs to them.
+            n_best: texts wanted.
+        """
         tree = _Tree([(-1, 0, 0, 0)], [1.0], {})
         beam: _Beam = [(0, 1.0, 0.0)]
-        scale = 0.0
         for blank, characters in steps:
             beam, best = self._kept(*self._extended(beam, blank, characters, tree))
             if not 1e-100 < best < 1e100:
@@ -126,7 +133,7 @@ class Search:
         ]
         finished.sort(reverse=True)
         return [
-            (math.log(mass) + scale, _labels(tree.prefixes, prefix))
+            self._found(prefix, math.log(mass) + scale, tree)
             for mass, prefix in finished[:n_best]
             if mass > 0
         ]
@@ -181,19 +188,14 @@ class Search:
             if total > least
         ], best
 
-    def prior(self, text: str) -> float:
-        """What a text's score has beyond the logarithm of its probability."""
-        total = self.character_bonus * len(text)
-        if self.ngram:
-            total += self.ngram_weight * self.ngram.log_probability(text)
-        if self.lexicon:
-            total += self.lexicon_weight * self.lexicon.bonus(text)
-        return total
-
     @functools.cached_property
     def _rows(self) -> dict[int, list[float]]:
         """The weights of the end and of every character after each n-gram context met so far."""
-        return {}
+        if self.ngram is None:
+            return {}
+        if len(self.ngram.met) > _MAX_SETTINGS:
+            self.ngram.met.clear()
+        return self.ngram.met.setdefault((self.ngram_weight, self.character_bonus), {})
 
     def _row(self, context: int) -> list[float]:
         if self.ngram is None:
@@ -207,42 +209,62 @@ class Search:
         self._rows[context] = weights
         return weights
 
-    @functools.cached_property
-    def _words(self) -> list[float]:
-        """The weight of ending a word at each node of the lexicon; the last one is outside of it.
+    def _word(self, node: int) -> float:
+        """The weight of ending a word at a node of the lexicon, -1 where none can come any more."""
+        bonus = self.lexicon.here[node] if self.lexicon and node >= 0 else 0.0
+        return math.exp(self.lexicon_weight * bonus) if bonus else self._outside
 
-        Node -1 is where no known word can come any more.
-        """
-        if self.lexicon is None:
-            return [1.0]
-        unknown = 0.0 if self.closed else 1.0
-        bonuses = [*self.lexicon.here, 0.0]
-        return [math.exp(self.lexicon_weight * bonus) if bonus else unknown for bonus in bonuses]
+    @property
+    def _outside(self) -> float:
+        """The weight of leaving the lexicon."""
+        return 0.0 if self.closed else 1.0
 
     @functools.cached_property
     def _weigh(self) -> Callable[[_Prefix, int], tuple[float, int, int]]:
         """A function of a prefix and a label: weight, context and node of the longer prefix."""
-        rows, words, base = self._rows, self._words, self.classes
+        rows, base, outside = self._rows, self.classes, self._outside
         modulus = base ** (self.ngram.order - 1) if self.ngram else 1
         nodes = self.lexicon.children if self.lexicon else {}
         space = self.lexicon.space if self.lexicon else -1
-        outside = words[-1]
 
         def weigh(prefix: _Prefix, label: int) -> tuple[float, int, int]:
             _, _, context, node = prefix
             weight = (rows.get(context) or self._row(context))[label]
             context = (context * base + label) % modulus
             if label == space:
-                return weight * words[node], context, 0
+                return weight * self._word(node), context, 0
             node = nodes.get(node * base + label, -1)
             return weight if node >= 0 else weight * outside, context, node
 
         return weigh
 
+    def _found(self, prefix: int, score: float, tree: "_Tree") -> "Found":
+        prior = math.log(self._end(tree.prefixes[prefix]))
+        labels = []
+        while prefix > 0:
+            prior += math.log(tree.weights[prefix])
+            prefix, label, _, _ = tree.prefixes[prefix]
+            labels.append(label)
+        return Found(labels[::-1], score, score - prior)
+
     def _end(self, prefix: _Prefix) -> float:
         """The weight of ending here."""
         _, _, context, node = prefix
-        return (self._rows.get(context) or self._row(context))[0] * self._words[node]
+        return (self._rows.get(context) or self._row(context))[0] * self._word(node)
+
+
+class Found(NamedTuple):
+    """A text that :meth:`Search.run` found.
+
+    Args:
+        labels: of its characters.
+        score: the logarithm of its weighted probability.
+        log_probability: the same without the weights.
+    """
+
+    labels: list[int]
+    score: float
+    log_probability: float
 
 
 class _Tree(NamedTuple):
@@ -257,12 +279,3 @@ class _Tree(NamedTuple):
     prefixes: list[_Prefix]
     weights: list[float]
     children: dict[int, int]
-
-
-def _labels(prefixes: list[_Prefix], prefix: int) -> list[int]:
-    labels = []
-    while prefix > 0:
-        before, label, _, _ = prefixes[prefix]
-        labels.append(label)
-        prefix = before
-    return labels[::-1]
