@@ -382,10 +382,10 @@ def test_long_lines_do_not_underflow():
 def test_bonuses_do_not_overflow():
     scores = np.tile(scores_of(1, 0), (1, 500, 1))
 
-    (reading,) = ctc.beam(scores, ABC, character_bonus=2.0)[0]
+    (reading,) = ctc.beam(scores, ABC, character_bonus=10)[0]
 
-    assert reading.text == "a" * 500
-    assert reading.score > 700
+    assert len(reading.text) > 500
+    assert reading.score > 4000
 
 
 def test_many_lines_are_read_as_one_by_one():
@@ -442,11 +442,11 @@ def test_decoders_refuse_what_are_no_probabilities_of_lines(decode, scores, leng
     [
         ({"width": 0}, "width must be an integer from 1, got 0"),
         ({"n_best": 1.0}, "n_best must be an integer from 1"),
-        ({"ngram_weight": -1}, r"ngram_weight must lie in \[0, inf\), got -1"),
+        ({"ngram_weight": -1}, r"ngram_weight must lie in \[0, 10\], got -1"),
         ({"lexicon_weight": math.nan}, "lexicon_weight must lie in"),
-        ({"prune_classes": 1}, r"prune_classes must lie in \[0, 1\), got 1"),
+        ({"prune_classes": 1}, r"prune_classes must lie in \[0, 0.5\], got 1"),
         ({"prune_prefixes": -0.1}, "prune_prefixes must lie in"),
-        ({"character_bonus": math.inf}, "character_bonus must be finite"),
+        ({"character_bonus": math.inf}, r"character_bonus must lie in \[-10, 10\], got inf"),
         ({"closed": True}, "closed=True needs a lexicon with words"),
         ({"closed": True, "lexicon": ctc.Lexicon([], ABC)}, "needs a lexicon with words"),
         ({"lexicon": ctc.Lexicon(["1"], DIGITS)}, "must be of the alphabet of the scores"),

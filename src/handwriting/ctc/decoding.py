@@ -19,7 +19,15 @@ __all__ = ["beam", "greedy"]
 Scores = NDArray[np.floating[Any]]
 _BATCH = 256  # lines at once: bounds the memory
 _TOLERANCE = 0.01  # of a sum of probabilities, for those in half precision, too
-_WIDER = 16  # how much wider a closed lexicon is searched before a line is given up
+# Beyond them numbers overflow, and nothing sensible is read long before.
+_RANGES = {
+    "ngram_weight": (0, 10),
+    "character_bonus": (-10, 10),
+    "lexicon_weight": (0, 10),
+    "prune_classes": (0, 0.5),
+    "prune_prefixes": (0, 0.5),
+}
+_WIDER = 4  # how much wider a closed lexicon is searched before a line is given up
 
 
 def greedy(
@@ -109,14 +117,14 @@ def beam(
         width: prefixes kept after each step.
         n_best: readings wanted of each line.
         ngram: a model of characters.
-        ngram_weight: from 0, how much it counts; 1 is as much as the scores.
-        character_bonus: against the short texts that a model prefers.
+        ngram_weight: in [0, 10], how much it counts; 1 is as much as the scores.
+        character_bonus: in [-10, 10], against the short texts that an n-gram model prefers.
         lexicon: known words; others can still be read.
-        lexicon_weight: from 0, how much it counts.
+        lexicon_weight: in [0, 10], how much it counts.
         closed: read words of the lexicon only. For lists that are known to be complete: where they
             are not, every unknown word is read wrong.
-        prune_classes: in [0, 1), characters less probable at a step are not tried there.
-        prune_prefixes: in [0, 1), prefixes this much less probable than the best are dropped.
+        prune_classes: in [0, 0.5], characters less probable at a step are not tried there.
+        prune_prefixes: in [0, 0.5], prefixes this much less probable than the best are dropped.
 
     Returns:
         For each of n lines its readings, best first: 1 at least, ``n_best`` at most. A line that no
@@ -147,10 +155,9 @@ def beam(
         ngram_weight=ngram_weight,
         lexicon_weight=lexicon_weight,
         prune_classes=prune_classes,
+        character_bonus=character_bonus,
         prune_prefixes=prune_prefixes,
     )
-    if not math.isfinite(character_bonus):
-        raise ValueError(f"character_bonus must be finite, got {character_bonus!r}")
     for known in (ngram, lexicon):
         if known is not None and known.alphabet != alphabet:
             raise ValueError(
@@ -274,6 +281,6 @@ def _check_options(width: int, n_best: int, **numbers: float) -> None:
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"{name} must be an integer from 1, got {count!r}")
     for name, value in numbers.items():
-        most = 1 if name.startswith("prune") else math.inf
-        if not 0 <= value < most:
-            raise ValueError(f"{name} must lie in [0, {most}), got {value!r}")
+        least, most = _RANGES[name]
+        if not least <= value <= most:
+            raise ValueError(f"{name} must lie in [{least}, {most}], got {value!r}")

@@ -114,8 +114,8 @@ class Search:
         """The best texts of one line, best first; none where a closed lexicon allows none.
 
         Args:
-            steps: of the line, and
-            scale: the logarithm of the factor that belongs to them.
+            steps: what :func:`steps_of` gives of the line.
+            scale: the logarithm of the factor that it gives with them.
             n_best: texts wanted.
         """
         tree = _Tree([(-1, 0, 0, 0)], [1.0], {})
@@ -171,22 +171,21 @@ class Search:
                 going[child] = going.get(child, 0.0) + mass * weights[child]
             ended[prefix] = total * blank
             going[prefix] = going.get(prefix, 0.0) + stays
-            if not floor:
+            if self.threshold and not floor:
                 # The best will have at least what the first prefix leaves, to itself or a child.
                 floor = self.threshold * max(ended[prefix] + stays, *going.values())
         return ended, going
 
     def _kept(self, ended: dict[int, float], going: dict[int, float]) -> tuple[_Beam, float]:
         """The prefixes to go on with, best first, and the probability of the best."""
-        ranked = [(mass + ended.get(prefix, 0.0), prefix) for prefix, mass in going.items()]
+        ranked = [
+            (after_last + (after_blank := ended.get(prefix, 0.0)), prefix, after_blank, after_last)
+            for prefix, after_last in going.items()
+        ]
         ranked.sort(reverse=True)
         best = ranked[0][0]
         least = best * self.threshold
-        return [
-            (prefix, ended.get(prefix, 0.0), going[prefix])
-            for total, prefix in ranked[: self.width]
-            if total > least
-        ], best
+        return [kept[1:] for kept in ranked[: self.width] if kept[0] > least], best
 
     @functools.cached_property
     def _rows(self) -> dict[int, list[float]]:
