@@ -364,3 +364,20 @@ def test_a_tar_of_names_alone_is_damaged(tmp_path):
 
     with pytest.raises(CorruptFileError, match=r"x\.tar is damaged"):
         open_archive(path).names  # noqa: B018
+
+
+def damage_the_second_header(data):
+    return data[:1024] + b"?" + data[1025:]
+
+
+def cut_before_the_second_header(data):
+    return data[:1024]
+
+
+@pytest.mark.parametrize("damage", [damage_the_second_header, cut_before_the_second_header])
+def test_a_tar_whose_files_end_before_its_end_is_damaged(damage, tmp_path):
+    path = write_tar(tmp_path / "x.tar", "w")
+    path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.raises(CorruptFileError, match=r"x\.tar is damaged"):
+        names_of(path)

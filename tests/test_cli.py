@@ -12,7 +12,7 @@ import handwriting
 from handwriting import images, models
 from handwriting.alphabet import DIGITS
 from handwriting.cli import main
-from handwriting.datasets import digits
+from handwriting.datasets import digits, folders
 
 
 def run(*arguments):
@@ -164,6 +164,15 @@ def test_convert_writes_what_loads_again(form, tmp_path):
     assert sorted(image.tobytes() for image in found.images) == sorted(
         image.tobytes() for image in expected.images
     )
+
+
+def test_an_upper_case_zip_file_is_one(tiny, tmp_path):
+    folders.save(tiny, tmp_path / "tree.zip")
+    (tmp_path / "tree.zip").rename(tmp_path / "TREE.ZIP")
+
+    result = run("datasets", "show", tmp_path / "TREE.ZIP", "--out", tmp_path / "sheet.png")
+
+    assert result.exit_code == 0, result.output
 
 
 def test_lines_convert_to_a_dataset_and_to_nothing_else(tmp_path):

@@ -476,3 +476,16 @@ def test_a_set_saved_before_sets_could_skip_opens(tiny, tmp_path):
     (tmp_path / "old" / "dataset.json").write_text(json.dumps(facts))
 
     assert CharacterDataset.open(tmp_path / "old").skipped == ()
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(b"(3, 28, 28)", b"(3, 28, 18)"), (b"}", b" ")])
+def test_a_damaged_header_gives_no_other_images(right, wrong, tmp_path):
+    dataset = CharacterDataset(np.zeros((3, 28, 28), np.uint8), [0, 1, 2], DIGITS)
+    dataset.save(tmp_path / "saved")
+    file = tmp_path / "saved" / "images.npy"
+    content = file.read_bytes()
+    assert content.count(right) == 1
+    file.write_bytes(content.replace(right, wrong))
+
+    with pytest.raises(CorruptFileError, match="saved is damaged .*; make the dataset again"):
+        CharacterDataset.open(tmp_path / "saved")

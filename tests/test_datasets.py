@@ -304,3 +304,8 @@ def test_equal_arrays_make_equal_files(tmp_path):
         idx.write(tmp_path / name, np.arange(5, dtype=np.uint8))
 
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+def test_a_subset_of_a_set_without_subsets_is_refused():
+    with pytest.raises(ValueError, match="mnist has no subsets, got 'mnist/letters'"):
+        datasets.load("mnist/letters", "train")

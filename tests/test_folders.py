@@ -83,15 +83,12 @@ def test_pictures_of_any_size_and_kind_become_one_size(tmp_path):
     assert dataset.images[2, 12].tolist()[-5:] == [0] * 5
 
 
-@pytest.mark.parametrize("name", ["a/1", "a\u030a/1"])
-def test_folders_may_be_named_by_the_character(name, tmp_path):
-    write_picture(tmp_path / f"{name}.png", page(0))
+# macOS writes an accent as a character of its own.
+@pytest.mark.parametrize(("name", "character"), [("a", "a"), ("a\u030a", "\u00e5")])
+def test_folders_may_be_named_by_the_character(name, character, tmp_path):
+    write_picture(tmp_path / name / "1.png", page(0))
 
-    if len(name) == 3:
-        assert folders.load(tmp_path).characters == ["a"]
-    else:
-        with pytest.raises(CorruptFileError, match="a class folder is named by a character"):
-            folders.load(tmp_path)
+    assert folders.load(tmp_path).characters == [character]
 
 
 @pytest.mark.parametrize("name", ["cats", "1114112", "0x41", "-5", "10"])

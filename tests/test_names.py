@@ -368,3 +368,18 @@ def test_real_names_load(real_data):
     assert isinstance(dataset.images, np.memmap)
     assert 0.9 < np.mean(dataset.images < 4) < 0.97
     assert np.mean(dataset.images.reshape(995, -1).max(axis=1) > 150) > 0.99
+
+
+def test_the_table_of_another_split_is_refused(copy):
+    files = {"train.csv": table(ROWS)} | {f"images/{row[0]}": picture() for row in ROWS}
+    path = copy(files=files) / "train.csv"
+
+    with pytest.raises(MissingDataError, match=r"train\.csv holds the split train, and test was"):
+        names.load("test", path)
+
+
+def test_a_comma_without_quotes_cuts_no_text(copy):
+    path = copy(files=tree() | {"written_name_train_v2.csv": table([("TRAIN_1.jpg", "DE, LA")])})
+
+    with pytest.raises(CorruptFileError, match="must have 2 cells a row, got 3 in line 2; put"):
+        names.load("train", path)

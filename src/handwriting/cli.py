@@ -639,7 +639,7 @@ def _load(
     place = Path(dataset)
     if (place / "dataset.json").is_file():
         return data.open_saved(place)
-    if place.is_dir() or place.suffix == ".zip":
+    if place.is_dir() or place.suffix.lower() == ".zip":
         return sets.folders.load(place, **folder_options)
     raise click.UsageError(
         f"DATASET must be one of {', '.join(sets.NAMES)}, the folder of a saved dataset, or a "

@@ -8,6 +8,7 @@ what was there before.
 import contextlib
 import os
 import shutil
+import tokenize
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,7 @@ def refusing_damage(what: str, advice: str) -> Iterator[None]:
 _DAMAGE = (
     *(ValueError, TypeError, KeyError, EOFError, OverflowError, RecursionError),
     *(NotADirectoryError, IsADirectoryError),
+    *(tokenize.TokenError, SyntaxError),  # NumPy, of the header of an .npy file
 )
 
 

@@ -110,7 +110,15 @@ class Saved:
 
     def array(self, name: str) -> NDArray[Any]:
         """A read-only memory map."""
-        return np.lib.format.open_memmap(self._folder / f"{name}.npy", "r")
+        path = self._folder / f"{name}.npy"
+        array = np.lib.format.open_memmap(path, "r")
+        length = array.offset + array.nbytes
+        if path.stat().st_size != length:
+            raise ValueError(
+                f"{path.name} must have {length:,} bytes, as its header says, got "
+                f"{path.stat().st_size:,}"
+            )
+        return array
 
     def texts(self) -> list[str]:
         """The lines of ``texts.txt``; only a line feed ends a line."""

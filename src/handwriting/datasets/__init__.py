@@ -49,12 +49,15 @@ def load(
         **options: passed on to the set's own ``load``, which documents them.
 
     Raises:
-        ValueError: no such set.
+        ValueError: no such set, or it has no subsets.
     """
     name, _, subset = name.partition("/")
+    loader = module(name)
     if subset:
+        if not hasattr(loader, "ALPHABETS"):
+            raise ValueError(f"{name} has no subsets, got '{name}/{subset}'")
         options["subset"] = subset
-    dataset: CharacterDataset | LineDataset = module(name).load(split, path, **options)
+    dataset: CharacterDataset | LineDataset = loader.load(split, path, **options)
     return dataset
 
 

@@ -427,7 +427,7 @@ class _Tar(Archive):
             _Joined(self.sources()) as joined,
             reading(self.path),
             _plain(joined) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as tar,
+            tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar,
         ):
             for count, info in enumerate(tar):
                 left -= info.size
@@ -462,6 +462,19 @@ class _Tar(Archive):
 
     def close(self) -> None:
         pass
+
+
+class _Header(tarfile.TarInfo):
+    """One that does not take a damaged or missing header for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if buf and not any(buf):  # an empty block: the end
+                raise
+            raise tarfile.ReadError(f"{error} in place of a file or the end") from error
 
 
 def _plain(stream: "_Joined") -> BinaryIO:

@@ -12,6 +12,7 @@ character's code point (``97``); ``999`` or ``null`` is the null class.
 import collections
 import contextlib
 import io
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -142,6 +143,7 @@ def character(folder: str) -> str:
         >>> character("97"), character("a"), character("7"), character("999")
         ('a', 'a', '7', '')
     """
+    folder = unicodedata.normalize("NFC", folder)  # macOS takes an accent for a character
     if len(folder) == 1:
         return Alphabet(folder).characters[0]
     if folder in (str(_NULL_CODE), "null"):

@@ -159,6 +159,14 @@ class _Source:
 
     @functools.cached_property
     def table(self) -> Member:
+        if self.given:
+            name = self.given.name.lower()
+            others = (other for other in _TABLES if other != self.split and name in _TABLES[other])
+            if other := next(others, None):
+                raise MissingDataError(
+                    f"{self.given} holds the split {other}, and {self.split} was asked for; give "
+                    "the path of that one, or of the folder with both"
+                )
         found = (self.archive.find(name) for name in _TABLES[self.split])
         table = self.given or next(filter(None, found), None)
         return table or self.archive.get(*_TABLES[self.split])
@@ -230,6 +238,11 @@ def _read_rows(table: Member) -> Iterator[_Row]:
             file, text = columns.index("FILENAME"), columns.index("IDENTITY")
             for row in filter(None, lines):
                 cells = row + [""] * (len(columns) - len(row))
+                if len(cells) > len(columns):
+                    raise CorruptFileError(
+                        f"{table} must have {len(columns)} cells a row, got {len(cells)} in line "
+                        f"{lines.line_num}; put texts with a comma in quotes"
+                    )
                 base = cells[file].strip().replace("\\", "/").rpartition("/")[2]
                 yield _Row(lines.line_num, base, cells[text])
         except csv.Error as error:
