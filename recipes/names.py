@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ def main() -> None:
     )
     minutes = (time.perf_counter() - start) / 60
     test = hw.datasets.names.load("validation", options.names, **FORMS[options.model])
-    greedy, beam = read(model, test, real.texts)
+    greedy, beam = read(model, test, real)
     print(f"greedy: {greedy!r}\nbeam: {beam!r}", flush=True)
     facts = {
         "model": options.model,
@@ -109,17 +108,17 @@ def main() -> None:
     hw.plots.training_curves(history).savefig(options.out / f"{name}.png", bbox_inches="tight")
 
 
-def read(model: Any, lines: LineDataset, known: Sequence[str]) -> tuple[LineReport, LineReport]:
-    """What the model reads: greedily, and by a beam with characters and words of known texts."""
-    alphabet = hw.alphabet.Alphabet(sorted(set().union(*known))).with_null()
+def read(model: Any, lines: LineDataset, known: LineDataset) -> tuple[LineReport, LineReport]:
+    """What the model reads: greedily, and by a beam with characters and words of known lines."""
+    alphabet = known.alphabet.with_null()
     scores, steps = hw.evaluation.predict_lines(model, lines, batch_size=256)
     greedy = hw.ctc.greedy(scores, alphabet, lengths=steps)
     beam = hw.ctc.beam(
         scores,
         alphabet,
         lengths=steps,
-        ngram=hw.ctc.Ngram.train(known, alphabet),
-        lexicon=hw.ctc.Lexicon(known, alphabet),
+        ngram=hw.ctc.Ngram.train(known.texts, alphabet),
+        lexicon=hw.ctc.Lexicon(known.texts, alphabet),
         **BEAM,
     )
     return (

@@ -53,10 +53,10 @@ class Reseed(keras.callbacks.Callback):
 
 
 def _every_layer(model: keras.Model) -> list[keras.Layer]:
-    """The layers, then those inside of bidirectional ones."""
+    """The layers, then the cells of bidirectional ones, which hold their dropout."""
     pairs = [layer for layer in model.layers if isinstance(layer, keras.layers.Bidirectional)]
-    inner = [layer for pair in pairs for layer in (pair.forward_layer, pair.backward_layer)]
-    return [*model.layers, *inner]
+    cells = [layer.cell for pair in pairs for layer in (pair.forward_layer, pair.backward_layer)]
+    return [*model.layers, *cells]
 
 
 class StopOnNaN(keras.callbacks.Callback):
