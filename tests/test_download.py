@@ -163,6 +163,15 @@ def test_no_address_in_the_clear_is_gone_to(address, server, file, home):
         fetch(file, home)
 
 
+@pytest.mark.parametrize("address", ["http://[/data.gz", "https://.a/\xb2"])
+def test_an_address_that_is_none_is_refused(address, server, file, home):
+    server.manner = lambda path: "elsewhere"
+    server.elsewhere = address
+
+    with pytest.raises(MissingDataError, match="sent an answer that cannot be read"):
+        fetch(file, home)
+
+
 def test_a_redirection_is_followed(server, file, home):
     server.manners, server.elsewhere = ["elsewhere"], f"{server.address}moved"
 

@@ -292,6 +292,8 @@ def _receive(file: RemoteFile, url: str, part: "_Part") -> None:
         raise _Refused(str(error)) from None
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _Interrupted(_reason(error)) from error
+    except ValueError as error:  # of addresses and numbers in the answer
+        raise _Refused(f"sent an answer that cannot be read ({error})") from error
     if file.size is not None and part.size < file.size:
         raise _Interrupted(f"broke off after {part.size:,} of {file.size:,} bytes")
 
