@@ -15,7 +15,7 @@ from handwriting import datasets
 from handwriting.alphabet import DIGITS
 from handwriting.datasets import digits, idx, mnist, store
 from handwriting.errors import CorruptFileError, MissingDataError
-from handwriting.preprocessing import RECIPES
+from handwriting.preprocessing import LINE_RECIPES, RECIPES
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +37,9 @@ def test_every_loader_tells_its_facts(name):
 
     assert {"train", "test"} <= set(module.COUNTS)
     assert all(isinstance(getattr(module, fact), str) for fact in ("LICENSE", "SOURCE"))
-    if name == "names":  # lines: their texts tell the alphabet, and RECIPES are of characters
-        assert module.ALPHABET is module.RECIPE is None
+    if name == "names":  # lines: their texts tell the alphabet
+        assert module.ALPHABET is None
+        assert module.RECIPE in LINE_RECIPES
     else:
         assert len(module.ALPHABET) > 1
         assert module.RECIPE in (*RECIPES, None)

@@ -329,7 +329,7 @@ def test_weights_that_are_no_numbers_are_neither_saved_nor_loaded(saved, tmp_pat
 
 
 def test_save_refuses_what_load_would_refuse(tmp_path):
-    with pytest.raises(ValueError, match=r"image_shape must be two integers in \[1, 128\]"):
+    with pytest.raises(ValueError, match=r"image_shape must be integers in \[1, 128\]"):
         models.save(models.dense_small(DIGITS, (129, 9)), tmp_path / "a.keras", alphabet=DIGITS)
 
 

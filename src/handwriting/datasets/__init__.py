@@ -3,7 +3,7 @@
 Every module has ``load(split, path=None)``, which returns a dataset that is upright, ink 255 on
 paper 0, labels from 0, and the facts about the set: ``ALPHABET``, ``COUNTS`` (images in each
 split), ``RECIPE``, ``LICENSE``, ``SOURCE`` and ``on_disk()``. A set of lines finds its alphabet in
-its texts and has no recipe: there the two are None.
+its texts: there ``ALPHABET`` is None, and ``RECIPE`` is one of lines.
 
     >>> from handwriting import datasets
     >>> datasets.load("digits", "test")
