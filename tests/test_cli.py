@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -173,6 +174,19 @@ def test_an_upper_case_zip_file_is_one(tiny, tmp_path):
     result = run("datasets", "show", tmp_path / "TREE.ZIP", "--out", tmp_path / "sheet.png")
 
     assert result.exit_code == 0, result.output
+
+
+def test_evaluate_warns_of_images_of_another_recipe(model, tmp_path):
+    dataset = dataclasses.replace(digits.load("test"), name="mine", recipe=None)
+    dataset.save(tmp_path / "mine")
+
+    other = run("evaluate", model, tmp_path / "mine")
+    same = run("evaluate", model, "digits")
+
+    assert "Warning: " in other.stderr
+    assert "those of mine are of none that is known" in other.stderr
+    assert other.exit_code == 0
+    assert "Warning" not in same.stderr
 
 
 def test_lines_convert_to_a_dataset_and_to_nothing_else(tmp_path):

@@ -270,6 +270,12 @@ def evaluate(
             f"{model} reads {card.alphabet!r} in images of {card.image_shape}, and {data!r} has "
             f"{data.alphabet!r} in images of {data.image_shape}"
         )
+    if card.recipe != data.recipe:
+        click.echo(
+            f"Warning: {model} was trained on images of the recipe {card.recipe}, and those of "
+            f"{data.name} are of {data.recipe or 'none that is known'}; it may read them worse",
+            err=True,
+        )
     report = _or_usage(evaluation.evaluate, models.load(model), data)
     click.echo(str(report))
     if report_path:
