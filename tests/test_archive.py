@@ -270,6 +270,12 @@ def test_names_in_other_scripts_are_read(tmp_path):
         assert opened.read("\u00e9\u4e2d/1.png") == b"data"
 
 
+def test_an_upper_case_tar_is_one(tmp_path):
+    path = write_tar(tmp_path / "x.tar.gz").rename(tmp_path / "X.TAR.GZ")
+
+    assert sorted(names_of(path)) == sorted(FILES)
+
+
 def test_a_tar_that_is_cut_short_is_damaged(tmp_path):
     path = write_tar(tmp_path / "x.tar.gz")
     path.write_bytes(path.read_bytes()[:-30])

@@ -310,3 +310,25 @@ def test_equal_arrays_make_equal_files(tmp_path):
 def test_a_subset_of_a_set_without_subsets_is_refused():
     with pytest.raises(ValueError, match="mnist has no subsets, got 'mnist/letters'"):
         datasets.load("mnist/letters", "train")
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(small_mnist, home):
+    names = {"old": "." + "0" * 32, "new": "." + "1" * 32, "other": ".other"}
+    for name in names.values():
+        (home / "mnist" / name).mkdir(parents=True)
+        (home / "mnist" / name / "images.npy").touch()
+    for age in ("old", "other"):
+        os.utime(home / "mnist" / names[age], (0, 0))
+
+    mnist.load("test", small_mnist)
+
+    assert not (home / "mnist" / names["old"]).exists()
+    assert (home / "mnist" / names["new"]).exists()
+    assert (home / "mnist" / names["other"]).exists()
+
+
+def test_what_an_older_version_made_is_not_gone_on_with(small_mnist, monkeypatch):
+    before = mnist.load("test", small_mnist).images.filename
+    monkeypatch.setattr(store, "_GENERATION", store._GENERATION + 1)
+
+    assert mnist.load("test", small_mnist).images.filename != before

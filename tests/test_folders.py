@@ -142,6 +142,15 @@ def test_a_given_alphabet_gives_the_labels(tree):
     assert dataset.labels.tolist() == [0, 4, 4, 3, 1]
 
 
+def test_splits_are_not_mixed(tmp_path):
+    for split in ("train", "test"):
+        write_picture(tmp_path / split / "97" / "0.png", page(0))
+
+    with pytest.raises(CorruptFileError, match="class folders of several splits"):
+        folders.load(tmp_path)
+    assert len(folders.load(tmp_path / "test")) == 1
+
+
 def test_nothing_to_load_is_missing(tmp_path):
     with pytest.raises(MissingDataError, match="must hold class folders with pictures"):
         folders.load(tmp_path)

@@ -408,7 +408,7 @@ def _check_zip(name: str, files: list[zipfile.ZipInfo], limits: Limits) -> None:
             )
 
 
-_TAR = re.compile(r"\.(tar|tar\.gz|tgz)(\.0*1)?$")
+_TAR = re.compile(r"\.(tar|tar\.gz|tgz)(\.0*1)?$", re.IGNORECASE)
 _TAR_TOTAL = 2 << 30
 
 

@@ -45,6 +45,7 @@ Ink = Literal["auto", "dark", "light"]
 OnError = Literal["raise", "skip"]
 
 _NULL_CODE = 999
+_SPLITS = {"train", "test", "validation"}
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _PICTURES_AT_ONCE = 4096
 
@@ -182,6 +183,14 @@ def pictures(archive: Archive, below: str | None = None) -> list[Picture]:
         folders, _, file = name.rpartition("/")
         if file.lower().endswith(_SUFFIXES) and (below is None or below in folders.split("/")):
             files[folders].append(name)
+    if (
+        below is None
+        and len(_SPLITS & {part for folder in files for part in folder.split("/")}) > 1
+    ):
+        raise CorruptFileError(
+            f"{archive.path} holds class folders of several splits, and they must not be mixed; "
+            "give the path of one of them"
+        )
     if not files:
         where = f"{archive.path}, below {below}," if below else str(archive.path)
         raise MissingDataError(

@@ -4,11 +4,14 @@ Everything is under :func:`home`: the folder that the environment variable ``HAN
 names, else the user's cache folder.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -21,6 +24,11 @@ from handwriting.files import StrPath
 __all__ = ["KaggleSet", "home", "key", "prepared"]
 
 Dataset = TypeVar("Dataset", CharacterDataset, LineDataset)
+
+# To be raised when a loader makes something else of the same files, so that nobody goes on with
+# what an older version made.
+_GENERATION = 1
+_STALE = 24 * 3600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +102,7 @@ def home() -> Path:
 
 def key(files: Sequence[Path], *settings: object) -> str:
     """A name for what is made from some files: another one as soon as a file changes."""
-    facts = [repr(settings)]
+    facts = [repr((_GENERATION, settings))]
     resolve = functools.cache(Path.resolve)  # of many files in few folders
     for file in files:
         with reading(file):
@@ -130,6 +138,7 @@ def prepared(folder: Path, make: Callable[[Path], None], kind: type[Any] = Chara
             return kind.open(folder)
         except HandwritingError:
             shutil.rmtree(folder, ignore_errors=True)
+    _sweep(folder.parent)
     try:
         make(folder)
     except OSError as error:
@@ -140,3 +149,12 @@ def prepared(folder: Path, make: Callable[[Path], None], kind: type[Any] = Chara
                 f"{folder} cannot be written ({error}); set HANDWRITING_HOME to a folder that can"
             ) from error
     return kind.open(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half made, a day ago or longer."""
+    for each in folder.glob(".*"):
+        with contextlib.suppress(OSError):
+            old = each.stat().st_mtime < time.time() - _STALE
+            if old and each.is_dir() and re.fullmatch(r"\.[0-9a-f]{32}", each.name):
+                shutil.rmtree(each)
