@@ -150,6 +150,24 @@ def test_steps_beyond_the_length_do_not_count(decode):
     assert nothing[1] == 1
 
 
+@pytest.mark.parametrize("options", [EXACT, {}])
+def test_a_line_with_a_length_is_read_as_the_line_cut_to_it(options):
+    scores = random_scores(40, 9, 4)
+    lengths = np.random.default_rng(1).integers(0, 10, 40)
+    cut = [scores[i : i + 1, :length] for i, length in enumerate(lengths)]
+
+    for together, alone in [
+        ([ctc.greedy(scores, ABC, lengths=lengths)], [[ctc.greedy(x, ABC)[0] for x in cut]]),
+        (
+            ctc.beam(scores, ABC, lengths=lengths, n_best=3, **options),
+            [ctc.beam(x, ABC, n_best=3, **options)[0] for x in cut],
+        ),
+    ]:
+        for ours, theirs in zip(together, alone, strict=True):
+            assert [(r.text, r.spans) for r in ours] == [(r.text, r.spans) for r in theirs]
+            assert [r.score for r in ours] == pytest.approx([r.score for r in theirs])
+
+
 def test_greedy_agrees_with_tensorflow():
     tf = pytest.importorskip("tensorflow")
     scores = random_scores(40, 20, 6)
@@ -367,6 +385,35 @@ def test_pruning_leaves_the_improbable_out(option):
     pruned = ctc.beam(scores, ABC, width=99, n_best=99, **{**EXACT, option: 0.02})[0]
 
     assert len(kept) > len(pruned) >= 1
+    assert pruned[0].text == kept[0].text
+
+
+def test_pruned_prefixes_do_not_come_back_as_readings():
+    (readings,) = ctc.beam(random_scores(1, 9, 4), ABC, width=99, n_best=99, prune_prefixes=0.1)
+
+    assert len(readings) > 1
+    assert readings[-1].probability > 0.1 * readings[0].probability
+
+
+def test_the_most_probable_class_is_tried_however_much_is_pruned():
+    scores = np.array([[[0.3, 0.4, 0.3, 0]]])
+
+    assert texts_of(ctc.beam(scores, ABC, prune_classes=0.5)) == ["a"]
+
+
+def test_steps_of_blanks_alone_count_once():
+    scores = scores_of(0, 0, 1, 0, 0, 1, 0, 0, 0, sure=0.9995)
+
+    (reading,) = ctc.beam(scores, ABC)[0]
+
+    assert reading.text == "aa"
+    assert reading.probability == pytest.approx(0.9995**9, rel=1e-3)
+
+
+def test_as_many_readings_are_given_as_wanted():
+    (readings,) = ctc.beam(random_scores(1, 9, 4), ABC, width=2, n_best=5)
+
+    assert len({reading.text for reading in readings}) == len(readings) == 5
 
 
 def test_long_lines_do_not_underflow():
@@ -460,13 +507,13 @@ def test_beam_refuses_options_out_of_range(options, message):
 
 
 def test_a_lexicon_adds_up_words_and_counts_what_it_leaves_out():
-    lexicon = ctc.Lexicon(
-        ["ab b", "b", "axb", "b\N{COMBINING ACUTE ACCENT}"], WORDS, counts=[3, 2, 1, 1]
-    )
+    alphabet = Alphabet("abé ")
+    texts = ["ab b", "b", "axb", "e\N{COMBINING ACUTE ACCENT}"]
+    lexicon = ctc.Lexicon(texts, alphabet, counts=[3, 2, 1, 1])
 
-    assert len(lexicon) == 2
-    assert lexicon.words == {"ab": 3, "b": 5}
-    assert lexicon.outside == 2
+    assert len(lexicon) == 3
+    assert lexicon.words == {"ab": 3, "b": 5, "é": 1}
+    assert lexicon.outside == 1
     assert "ab" in lexicon
     assert "ab b" not in lexicon
     assert lexicon.bonus("ab b x") == pytest.approx(math.log(4) + math.log(6))
