@@ -46,7 +46,6 @@ def steps_of(
     # The most probable class has 1 / classes at least, and stays.
     tried = scores >= min(least, 0.5 / classes)
     tried[:, :, 0] = False
-    tried[~inside] = False
     places = np.flatnonzero(tried)
     step, label = np.divmod(places, classes)
     probability = scores.reshape(-1)[places]
