@@ -99,7 +99,7 @@ def beam(
     lexicon: Lexicon | None = None,
     lexicon_weight: float = 0.5,
     closed: bool = False,
-    prune_classes: float = 3e-3,
+    prune_classes: float = 5e-3,
     prune_prefixes: float = 1e-4,
 ) -> list[list[Reading]]:
     """Search for the texts of highest score: prefix beam search.
