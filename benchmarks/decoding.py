@@ -182,7 +182,7 @@ def main() -> None:
         words, counts = vocabulary(alphabet, rng)
         texts = rng.choice(words, LINES, p=counts / counts.sum()).tolist()
         scores = simulate(texts, alphabet, steps, rng)
-        ngram = ctc.Ngram.train(words, alphabet, counts=counts)
+        ngram = ctc.Ngram.train(words, alphabet, order=5, counts=counts)
         lexicon = ctc.Lexicon(words, alphabet, counts=counts)
         print(f"\n| {steps} steps, {len(alphabet)} classes | us a line | exact |\n|---|---|---|")
         for name, (function, right) in own(scores, texts, alphabet, ngram, lexicon).items():

@@ -83,7 +83,7 @@ class Ngram:
         texts: Iterable[str],
         alphabet: Alphabet,
         *,
-        order: int = 5,
+        order: int = 4,
         counts: Iterable[float] | None = None,
     ) -> "Ngram":
         """Count the n-grams of texts.
@@ -93,7 +93,9 @@ class Ngram:
                 plain comprehensions leave others out.
             alphabet: the characters; null is put at label 0 where it is not there.
             order: characters in an n-gram, from 1.
-            counts: how often each text stands for itself, finite and from 0; once each without it.
+            counts: what each text counts, finite and from 0; 1 without it. For lists of names
+                ``np.log1p`` of how often each occurs predicts other names better than the numbers
+                themselves, which let a few names speak for all.
 
         Raises:
             ValueError: there is no text, one has a character outside of the alphabet, ``counts``
