@@ -20,6 +20,7 @@ a module imports only modules that stand before it there.
 ``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
 ``sequences``             lines of text from images of characters
+``segmentation``          pages to lines, words and characters
 ``models``                Keras networks: dense, LeNet, convolutional
 ``ctc``                   lines: targets of texts, texts of scores, n-grams, lexicon
 ``training``              fit a model to a dataset
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         noise,
         plots,
         preprocessing,
+        segmentation,
         sequences,
         training,
     )
@@ -68,6 +70,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "data",
     "datasets",
     "sequences",
+    "segmentation",
     "models",
     "ctc",
     "training",

@@ -1,0 +1,10 @@
+"""Pages cut into lines, words and characters."""
+
+from handwriting.segmentation.characters import find_characters
+from handwriting.segmentation.lines import find_lines
+from handwriting.segmentation.page import segment
+from handwriting.segmentation.paper import find_ink
+from handwriting.segmentation.segment import Box, Segment
+from handwriting.segmentation.words import group_words
+
+__all__ = ["Box", "Segment", "find_characters", "find_ink", "find_lines", "group_words", "segment"]

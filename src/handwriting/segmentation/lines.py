@@ -1,0 +1,281 @@
+"""From the ink of a page to its lines."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting.images import Image, check
+from handwriting.segmentation.rules import dotted
+from handwriting.segmentation.segment import (
+    Box,
+    Components,
+    Mask,
+    Segment,
+    box_of,
+    components,
+    cut,
+    letter_height,
+)
+
+__all__ = ["find_lines"]
+
+Values = NDArray[np.float32]
+
+# Lines are looked for in a picture in which letters are so many pixels high. All lengths that
+# follow are in heights of a letter.
+_UNIT = 12
+# The ink is smeared along lines so much, and across them so little.
+_ALONG, _ACROSS = 1.6, 0.22
+_RIDGE = 0.25  # how much denser than its surroundings the middle of a line is
+_STEEP = 0.15  # rows a column, at most
+_LEAST_HEIGHT = 0.35
+_NEAR = 0.8  # ink that is further from the middle of any line is of none
+
+
+def find_lines(ink: Image) -> list[Segment]:
+    """Cut a page into its lines.
+
+    The ink is smeared along the direction of writing; ridges of what comes out are the middles of
+    lines, and those that go on one another are joined. Each piece of ink goes to the line that it
+    is nearest to; pieces of two lines that touch are cut between them. Lines may lean and bend a
+    little, and may be of different sizes.
+
+    Args:
+        ink: (h, w) uint8 ink on paper 0, such as :func:`find_ink` gives.
+
+    Returns:
+        The lines from the top down, and from the left where two are at one height, without parts.
+
+    Raises:
+        ValueError: not one image.
+
+    Example:
+        >>> page = np.zeros((100, 300), np.uint8)
+        >>> page[20:40, 10:290:20] = page[60:80, 10:200:20] = 255
+        >>> [tuple(line.box) for line in find_lines(page)]
+        [(20, 10, 40, 271), (60, 10, 80, 191)]
+
+    Source:
+        The ridges: Bukhari, Shafait, Breuel: Script-independent handwritten textlines segmentation
+        using active contours. ICDAR 2009, section 2.
+    """
+    if check(ink, name="ink").ndim != 2:
+        raise ValueError(f"ink must be one image of shape (h, w), got shape {ink.shape}")
+    pieces = components(ink > 0)
+    if not len(pieces.areas):
+        return []
+    dots = dotted(pieces)
+    letter = letter_height(pieces, ~dots)
+    text = _is_text(pieces, letter) & ~dots
+    factor = max(1, round(letter / _UNIT))
+    density = _density(np.append(False, text)[pieces.labels], factor)
+    middles, n = _middles(density, letter / factor)
+    if n == 0:
+        return []
+    owners = _owners(pieces, text, middles, n, letter, factor)
+    numbers = _absorbed(owners, letter)
+    return _in_order(cut(ink, numbers[owners], int(numbers.max())))
+
+
+def _is_text(pieces: Components, letter: float) -> Mask:
+    """Which pieces can be writing: no specks, no frames, no long straight lines."""
+    heights, widths = pieces.heights, pieces.widths
+    speck = pieces.areas < max(4, (0.08 * letter) ** 2)
+    frame = heights > 6 * letter
+    straight = (widths > 8 * letter) & (heights < 0.25 * letter)
+    text: Mask = ~(speck | frame | straight)
+    return text
+
+
+def _density(mask: Mask, factor: int) -> Values:
+    """How much of each square of pixels is ink, in [0, 1]."""
+    import PIL.Image
+
+    picture = PIL.Image.fromarray(mask.view(np.uint8) * np.uint8(255))
+    return np.asarray(picture.reduce(factor)).astype(np.float32) / np.float32(255)
+
+
+def _middles(density: Values, unit: float) -> tuple[NDArray[np.int32], int]:
+    """The middles of lines.
+
+    Returns:
+        An array like ``density``, k + 1 on the middle of line k and 0 elsewhere; and the number of
+        lines.
+    """
+    from scipy import ndimage
+
+    across = _ACROSS * unit
+    smeared = ndimage.gaussian_filter(density, (across, _ALONG * unit), mode="constant")
+    curved = -ndimage.gaussian_filter1d(smeared, across, 0, order=2, mode="constant") * across**2
+    window = (_odd(3 * unit), _odd(6 * unit))
+    around = ndimage.uniform_filter(smeared, window, mode="constant")
+    written = around[around > 0]
+    if not len(written):
+        return np.zeros(density.shape, np.int32), 0
+    # Where there is next to nothing all around, noise would be a ridge.
+    ridges = curved > _RIDGE * (around + 0.15 * np.percentile(written, 75))
+    labels, _ = ndimage.label(ridges)
+    slices = ndimage.find_objects(labels)
+    long = [i for i, where in enumerate(slices, 1) if _width(where) >= 0.5 * unit]
+    ridge_list = [_Ridge.of(labels[slices[i - 1]] == i, slices[i - 1], unit) for i in long]
+    numbers = np.zeros(len(slices) + 1, np.int32)
+    numbers[long] = _chained(ridge_list, unit)
+    return numbers[labels], int(numbers.max(initial=0))
+
+
+class _Ridge(NamedTuple):
+    """Where a ridge begins and ends, in pixels, and how steep it is there."""
+
+    left: float
+    right: float
+    left_row: float
+    right_row: float
+    left_slope: float
+    right_slope: float
+
+    @classmethod
+    def of(cls, mask: Mask, where: tuple[slice, slice], unit: float) -> "_Ridge":
+        rows, columns = where
+        middles = rows.start + (mask * np.arange(len(mask))[:, None]).sum(axis=0) / mask.sum(axis=0)
+        count = max(1, round(3 * unit))
+        first, last = middles[:count], middles[-count:]
+        return cls(
+            columns.start,
+            columns.stop,
+            first.mean(),
+            last.mean(),
+            _slope(first, unit),
+            _slope(last, unit),
+        )
+
+
+def _slope(rows: NDArray[np.float64], unit: float) -> float:
+    if len(rows) < 2 * unit:
+        return 0.0
+    return float(np.polyfit(np.arange(len(rows)), rows, 1)[0])
+
+
+def _chained(ridges: list[_Ridge], unit: float) -> list[int]:
+    """The number, from 1, of the line of each ridge: those that go on one another have one."""
+    if not ridges:
+        return []
+    left, right, left_row, right_row, left_slope, right_slope = map(
+        np.array, zip(*ridges, strict=True)
+    )
+    gaps = left[None, :] - right[:, None]
+    slopes = np.clip((right_slope[:, None] + left_slope[None, :]) / 2, -_STEEP, _STEEP)
+    forward = np.maximum(gaps, 0)
+    steps = np.abs(left_row[None, :] - right_row[:, None] - slopes * forward)
+    possible = (
+        (gaps >= -1.5 * unit)
+        & (left[:, None] < left[None, :])
+        & (right[:, None] < right[None, :])
+        & (steps < 0.5 * unit + 0.03 * np.minimum(forward, 10 * unit))
+    )
+    costs = steps + 0.1 * forward
+    before, after = np.nonzero(possible)
+    following = np.full(len(ridges), -1)
+    preceded = np.zeros(len(ridges), np.bool_)
+    for pair in np.argsort(costs[before, after], kind="stable").tolist():
+        one, other = before[pair], after[pair]
+        if following[one] < 0 and not preceded[other]:
+            following[one], preceded[other] = other, True
+    numbers = [0] * len(ridges)
+    for number, first in enumerate(np.flatnonzero(~preceded).tolist(), 1):
+        ridge = first
+        while ridge >= 0:
+            numbers[ridge] = number
+            ridge = int(following[ridge])
+    return numbers
+
+
+def _owners(
+    pieces: Components,
+    text: Mask,
+    middles: NDArray[np.int32],
+    n: int,
+    letter: float,
+    factor: int,
+) -> NDArray[np.int32]:
+    """The number of the line, from 1, that each pixel of ink is of; 0 is none."""
+    from scipy import ndimage
+
+    # A line goes on along itself more than across.
+    distances, (rows, columns) = ndimage.distance_transform_edt(
+        middles == 0, sampling=(1, 0.5), return_indices=True
+    )
+    nearest = middles[rows, columns]
+    rows, columns = np.nonzero(pieces.labels)
+    small = (rows // factor, columns // factor)
+    piece, line = pieces.labels[rows, columns] - 1, nearest[small]
+    count = len(pieces.areas)
+    votes = np.bincount(piece * (n + 1) + line, minlength=count * (n + 1)).reshape(count, n + 1)
+    winner = votes.argmax(axis=1)
+    closest = np.full(count, np.inf)
+    np.minimum.at(closest, piece, distances[small])
+    # Only what is higher than a line can be of two.
+    divided = (pieces.heights > 1.6 * letter) & (votes.max(axis=1) < 0.75 * pieces.areas)
+    kept = text & (closest * factor < _NEAR * letter)
+    owners = np.zeros(pieces.labels.shape, np.int32)
+    owners[rows, columns] = np.where(divided[piece], line, winner[piece]) * kept[piece]
+    return owners
+
+
+def _absorbed(owners: NDArray[np.int32], letter: float) -> NDArray[np.int32]:
+    """New numbers of lines: small ones beside or within a larger one become part of it.
+
+    Returns:
+        (n + 1,) the new number of each; 0 for what is none.
+    """
+    from scipy import ndimage
+
+    slices = ndimage.find_objects(owners)
+    boxes = {number: box_of(where) for number, where in enumerate(slices, 1) if where is not None}
+    areas = np.bincount(owners.ravel(), minlength=len(slices) + 1)
+    numbers = np.zeros(len(slices) + 1, np.int32)
+    whole: dict[int, Box] = {}
+    for number in sorted(boxes, key=lambda number: -areas[number]):
+        box = boxes[number]
+        into = next((other for other in whole if _belongs(box, whole[other], letter)), None)
+        if into is not None:
+            numbers[number] = into
+            whole[into] = whole[into].united(box)
+        elif box.height >= _LEAST_HEIGHT * letter and areas[number] >= letter:
+            numbers[number] = number
+            whole[number] = box
+    return numbers
+
+
+def _belongs(small: Box, large: Box, letter: float) -> bool:
+    """Whether a line is a part of a larger one that was cut off: at its height, within or near."""
+    rows = min(small.bottom, large.bottom) - max(small.top, large.top)
+    columns = min(small.right, large.right) - max(small.left, large.left)
+    if rows <= 0.65 * small.height or columns <= -1.5 * letter:
+        return False
+    return small.width < 3 * letter or columns > 0.6 * small.width
+
+
+def _in_order(lines: list[Segment]) -> list[Segment]:
+    """From the top down; of two at one height the left one first."""
+    ordered: list[Segment] = []
+    for line in sorted(lines, key=lambda line: line.box.top + line.box.bottom):
+        place = len(ordered)
+        while place and _beside(line.box, ordered[place - 1].box):
+            place -= 1
+        ordered.insert(place, line)
+    return ordered
+
+
+def _beside(box: Box, other: Box) -> bool:
+    """Whether a box stands to the left of another one, at its height."""
+    rows = min(box.bottom, other.bottom) - max(box.top, other.top)
+    return box.right <= other.left and rows > 0.5 * min(box.height, other.height)
+
+
+def _odd(length: float) -> int:
+    return int(length) | 1
+
+
+def _width(where: tuple[slice, slice]) -> int:
+    return int(where[1].stop - where[1].start)

@@ -1,0 +1,211 @@
+"""From the gray picture of a page to its ink alone."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting import preprocessing
+from handwriting.images import Image, check
+from handwriting.preprocessing import Polarity
+from handwriting.segmentation.rules import ruled
+from handwriting.segmentation.segment import Mask
+
+__all__ = ["find_ink"]
+
+# The paper's level is looked for in cells of so many pixels, in windows of so many cells.
+_CELL, _WINDOW = 8, 7
+# Ink is darker than the paper around it by this part of the contrast of all ink, and by so many of
+# 255 levels at least.
+_SHARE, _LEAST, _NOISE = 0.6, 20, 15
+# Strokes grow fainter by this factor without being broken.
+_FAINT = 0.5
+# The edge of a sheet: from one cell to the next but one its level changes by this factor somewhere
+# and by that factor all along. The edges of shadows are softer.
+_EDGE, _FAINT_EDGE = 0.18, 0.09
+# A sheet that fills the picture but for its rim is no sheet that lies somewhere.
+_NEARLY_ALL = 0.97
+
+
+def find_ink(
+    gray: Image, polarity: Polarity = "auto", *, sheet: bool = True, rules: bool = True
+) -> Image:
+    """The ink of a page, whatever the light and the paper.
+
+    Each pixel is compared with the paper around it, so that shadows, uneven light and tinted paper
+    leave nothing behind. What lies around a sheet of paper in a photograph, and ruled lines, are
+    taken away; strokes that cross a ruled line stay whole.
+
+    Args:
+        gray: (h, w) uint8 gray levels, such as :func:`handwriting.images.to_gray` gives.
+        polarity: ``"dark"`` ink on light paper, ``"light"`` ink on dark paper, or ``"auto"``: the
+            ink is what differs more from its surroundings.
+        sheet: take away what lies around a sheet of paper.
+        rules: take away ruled lines, full or dotted.
+
+    Returns:
+        (h, w) uint8: paper exactly 0, ink above, up to 255.
+
+    Raises:
+        ValueError: not one image.
+
+    Example:
+        >>> page = np.tile(np.linspace(120, 240, 200).astype(np.uint8), (100, 1))  # a shadow
+        >>> page[40:60, 50:53] //= 3
+        >>> int(np.count_nonzero(find_ink(page)))
+        60
+    """
+    if check(gray, name="gray").ndim != 2:
+        raise ValueError(f"gray must be one image of shape (h, w), got shape {gray.shape}")
+    dark = 255 - gray if _is_light(gray, polarity) else gray
+    cell = min(_CELL, max(1, min(gray.shape) // _CELL))
+    level = _paper_level(dark, cell)
+    strength = _strength(dark, level, cell)
+    if sheet:
+        strength[~_enlarged(_sheet(level), cell, gray.shape)] = 0
+    threshold = _threshold(strength)
+    if rules:
+        strength[ruled(strength, threshold)] = 0
+    return _levels(_connected(strength, threshold), threshold)
+
+
+def _is_light(gray: Image, polarity: Polarity) -> bool:
+    """Whether the ink is lighter than the paper."""
+    from scipy import ndimage
+
+    if polarity not in ("auto", "dark", "light"):
+        raise ValueError(f"polarity must be 'auto', 'dark' or 'light', got {polarity!r}")
+    if polarity != "auto":
+        return polarity == "light"
+    small = _means(gray, max(1, round(gray.size**0.5) // 500)).astype(np.float32)
+    typical = ndimage.median_filter(small[::4, ::4], 9).repeat(4, axis=0).repeat(4, axis=1)
+    # Ink is rare and stands far from the paper around it, on one side.
+    return bool(((small - typical[: small.shape[0], : small.shape[1]]) ** 3).sum() > 0)
+
+
+def _means(image: Image, factor: int) -> Image:
+    """The image with each square of pixels made one, their mean."""
+    import PIL.Image
+
+    return np.asarray(PIL.Image.fromarray(image).reduce(factor))
+
+
+def _paper_level(dark: Image, cell: int) -> Image:
+    """How light the paper is in each cell: the gray level without ink, which is darker and thin."""
+    from scipy import ndimage
+
+    means = ndimage.median_filter(_means(dark, cell), 3)
+    level: Image = ndimage.grey_closing(means, (_WINDOW, _WINDOW))
+    return level
+
+
+def _strength(dark: Image, level: Image, cell: int) -> Image:
+    """How much darker than the paper each pixel is, 255 for black on any paper."""
+    import PIL.Image
+    from scipy import ndimage
+
+    height, width = dark.shape
+    smooth = PIL.Image.fromarray(ndimage.uniform_filter(level, 5))
+    box = (0, 0, width / cell, height / cell)
+    paper = np.asarray(smooth.resize((width, height), PIL.Image.Resampling.BILINEAR, box))
+    darker = np.maximum(paper, dark)
+    darker -= dark
+    # 255 / paper to 8 binary places: a division of every pixel would take four times as long.
+    scale = np.append(0, 255 * 256 // np.arange(1, 256)).astype(np.uint32)
+    strength: Image = np.minimum((darker * scale[paper]) >> 8, 255).astype(np.uint8)
+    return strength
+
+
+def _sheet(level: Image) -> Mask:
+    """Which cells are of the paper that is written on.
+
+    Parts of the picture are those between sharp edges of its brightness. The paper is the largest
+    and brightest, with all that are as bright, and with the shadows that it surrounds.
+    """
+    from scipy import ndimage
+
+    everything = np.ones(level.shape, np.bool_)
+    if min(level.shape) < 16:
+        return everything
+    light = np.log(level.astype(np.float32) + 8)
+    square = np.ones((3, 3))
+    change = ndimage.maximum_filter(light, 3) - ndimage.minimum_filter(light, 3)
+    faint, n = ndimage.label(change > _FAINT_EDGE, square)
+    sharp = np.bincount(faint[change > _EDGE], minlength=n + 1) > 0
+    sharp[0] = False
+    edges = _padded(ndimage.binary_closing, sharp[faint], square, 4)
+    parts, n = ndimage.label(~edges)
+    if n < 2:
+        return everything
+    areas = np.bincount(parts.ravel(), minlength=n + 1)
+    areas[0] = 0
+    levels = ndimage.median(level, parts, np.arange(n + 1))
+    brightest = levels[np.argmax(areas * levels**2)]
+    paper = (levels > 0.85 * brightest) & (areas > 0.01 * parts.size)
+    paper[0] = False
+    paper |= _shadows(parts, areas, paper)
+    mask = ndimage.binary_fill_holes(ndimage.binary_dilation(paper[parts], square))
+    mask = _padded(ndimage.binary_closing, mask, square, 5)
+    mask = ndimage.binary_fill_holes(_padded(ndimage.binary_opening, mask, square, 3))
+    if mask.mean() > _NEARLY_ALL:
+        return everything
+    inner: Mask = ndimage.binary_erosion(mask, square, border_value=1)
+    return inner
+
+
+def _shadows(parts: NDArray[np.int32], areas: NDArray[np.int64], paper: Mask) -> Mask:
+    """Which parts are no paper by their brightness, but have paper on most sides."""
+    from scipy import ndimage
+
+    outside = len(areas)
+    bordered = np.pad(parts, 8, constant_values=outside)
+    isolated = np.zeros(len(areas), np.bool_)
+    for part in np.flatnonzero(~paper & (areas > 12)):
+        ring = ndimage.binary_dilation(bordered == part, np.ones((3, 3)), iterations=7)
+        near = bordered[ring]
+        near = near[(near != part) & (near != 0)]
+        isolated[part] = np.append(paper, False)[near].sum() > 0.6 * len(near)
+    return isolated
+
+
+def _padded(step: Any, mask: Mask, structure: NDArray[Any], times: int) -> Mask:
+    """A morphological step for which the picture goes on beyond its borders as it ends there."""
+    wide = np.pad(mask, times + 1, mode="edge")
+    inner = slice(times + 1, -times - 1)
+    result: Mask = step(wide, structure, iterations=times)[inner, inner]
+    return result
+
+
+def _enlarged(mask: Mask, factor: int, shape: tuple[int, ...]) -> Mask:
+    """A mask of cells as one of pixels."""
+    return mask.repeat(factor, axis=0).repeat(factor, axis=1)[: shape[0], : shape[1]]
+
+
+def _threshold(strength: Image) -> int:
+    """What ink is above."""
+    darker = strength[strength > _NOISE]
+    if not len(darker):
+        return _LEAST
+    some = darker[:: 1 + len(darker) // 1_000_000]
+    return max(_LEAST, round(_SHARE * int(preprocessing.otsu(some[None]))))
+
+
+def _connected(strength: Image, threshold: int) -> Image:
+    """Only ink: what is above the threshold, and what is fainter but hangs together with it."""
+    from scipy import ndimage
+
+    faint = max(_NOISE, round(_FAINT * threshold))
+    labels, n = ndimage.label(strength > faint, np.ones((3, 3)))
+    sure = np.zeros(n + 1, np.uint8)
+    sure[labels[strength > threshold]] = 1
+    connected: Image = strength * sure[labels]
+    return connected
+
+
+def _levels(strength: Image, threshold: int) -> Image:
+    """Paper 0, ink from 64 up to 255 for what is twice the threshold."""
+    steps = np.arange(256)
+    table = np.where(
+        steps > 0, np.clip(64 + (steps - threshold // 2) * 191 // (threshold * 3 // 2), 64, 255), 0
+    )
+    return table.astype(np.uint8)[strength]

@@ -1,0 +1,90 @@
+"""Ruled lines of paper, full and dotted."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting.images import Image
+from handwriting.segmentation.segment import Components, Mask, components
+
+__all__ = ["dotted", "ruled"]
+
+# Rules are looked for in a picture of at most about so many columns.
+_WIDTH = 1200
+# A rule is straight for this part of the picture's width (height), and as long as that in all.
+_STRAIGHT, _LONG = 1 / 25, 1 / 8
+_THICK = 9  # pixels, at most
+_FAINT = 0.35  # of the threshold for ink
+# A dot or dash is at most this part of the picture's width high; a dotted rule has so many of them
+# in a stretch that is so many times as long.
+_DOTS_A_WIDTH, _DOTS, _REACH = 400, 6, 30
+
+
+def ruled(strength: Image, threshold: int) -> Mask:
+    """Where ruled lines are, but for the strokes that cross them.
+
+    Args:
+        strength: (h, w) uint8, how much darker than the paper each pixel is.
+        threshold: what ink is above; rules may be fainter.
+    """
+    factor = max(1, round(strength.shape[1] / _WIDTH))
+    small = _largest(strength, factor)
+    faint, ink = small > max(6, _FAINT * threshold), small > threshold
+    found = _along(faint, ink, axis=1) | _along(faint, ink, axis=0)
+    whole: Mask = found.repeat(factor, axis=0).repeat(factor, axis=1)
+    return whole[: strength.shape[0], : strength.shape[1]]
+
+
+def _along(faint: Mask, ink: Mask, axis: int) -> Mask:
+    """Rules along one axis: long and thin, without the ink that goes on beside them."""
+    from scipy import ndimage
+
+    length, across = ink.shape[axis], 1 - axis
+    straight = max(30, round(_STRAIGHT * length))
+    # Three rows together, so that a rule may lean a little.
+    thick = ndimage.maximum_filter1d(faint.view(np.uint8), 3, axis=across)
+    runs = ndimage.minimum_filter1d(thick, straight, axis=axis)
+    runs = ndimage.maximum_filter1d(runs, straight, axis=axis)
+    pieces = components(runs.view(np.bool_))
+    long = (pieces.widths, pieces.heights)[1 - axis]
+    rules = (long > _LONG * length) & (pieces.areas < _THICK * long)
+    if not rules.any():
+        return np.zeros(ink.shape, np.bool_)
+    band = np.append(False, rules)[pieces.labels]
+    band = ndimage.maximum_filter1d(band.view(np.uint8), 3, axis=across).view(np.bool_)
+    beside = ndimage.maximum_filter1d((ink & ~band).view(np.uint8), 5, axis=across).view(np.bool_)
+    crossing = band & ink & beside
+    for _ in range(_THICK // 2):
+        near = ndimage.maximum_filter1d(crossing.view(np.uint8), 3, axis=across)
+        crossing = near.view(np.bool_) & band & ink
+    rest: Mask = band & ~crossing
+    return rest
+
+
+def dotted(pieces: Components) -> Mask:
+    """Which pieces of ink are dots of dotted rules: small ones, with many others at their height.
+
+    Returns:
+        (n,)
+    """
+    size = max(3, round(pieces.labels.shape[1] / _DOTS_A_WIDTH))
+    small = np.flatnonzero((pieces.heights <= size) & (pieces.widths <= _REACH * size // 2))
+    rows = (pieces.boxes[small, 0] + pieces.boxes[small, 2]) // 2
+    columns = pieces.boxes[small, 1] // (_REACH * size)
+    dots = np.zeros(len(pieces.areas), np.bool_)
+    # Bands of rows, and such that begin in the middle of those: one of them holds a whole rule.
+    for shift in (0, size // 2):
+        cells = (rows + shift) // size * (columns.max(initial=0) + 1) + columns
+        _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
+        dots[small] |= counts[cell] >= _DOTS
+    return dots
+
+
+def _largest(image: Image, factor: int) -> Image:
+    """The image with each square of pixels made one, the strongest."""
+    height, width = image.shape
+    padded = np.pad(image, ((0, -height % factor), (0, -width % factor)))
+    parts = [padded[i::factor, j::factor] for i in range(factor) for j in range(factor)]
+    largest: NDArray[np.uint8] = parts[0]
+    for part in parts[1:]:
+        largest = np.maximum(largest, part)
+    return largest
