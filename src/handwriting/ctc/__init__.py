@@ -21,15 +21,15 @@ Source:
 """
 
 from handwriting.ctc.decoding import beam, greedy
+from handwriting.ctc.hypothesis import Hypothesis
 from handwriting.ctc.lexicon import Lexicon
 from handwriting.ctc.ngram import Ngram
-from handwriting.ctc.reading import Reading
 from handwriting.ctc.targets import Targets, steps_needed, targets
 
 __all__ = [
+    "Hypothesis",
     "Lexicon",
     "Ngram",
-    "Reading",
     "Targets",
     "beam",
     "greedy",

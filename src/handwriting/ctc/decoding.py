@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.ctc.alignment import Place, align, places
+from handwriting.ctc.hypothesis import Hypothesis
 from handwriting.ctc.lexicon import Lexicon
 from handwriting.ctc.ngram import Ngram
-from handwriting.ctc.reading import Reading
 from handwriting.ctc.search import Found, Search, steps_of
 
 __all__ = ["beam", "greedy"]
@@ -32,7 +32,7 @@ _WIDER = 4  # how much wider a closed lexicon is searched before a line is given
 
 def greedy(
     scores: Scores, alphabet: Alphabet, *, lengths: ArrayLike | None = None
-) -> list[Reading]:
+) -> list[Hypothesis]:
     """Read the best path of each line: the most probable class of every time step.
 
     Args:
@@ -42,7 +42,7 @@ def greedy(
         lengths: (n,) integers in [0, steps], the steps of each line that count; all without it.
 
     Returns:
-        n readings.
+        n hypotheses.
 
     Raises:
         ValueError: ``scores`` are no probabilities, or not one for each class; or ``lengths`` do
@@ -51,17 +51,17 @@ def greedy(
     Example:
         >>> from handwriting.alphabet import Alphabet
         >>> scores = np.array([[[0.1, 0.8, 0.1], [0.5, 0.4, 0.1], [0.1, 0.1, 0.8]]])
-        >>> reading = greedy(scores, Alphabet("no"))[0]
-        >>> reading.text, round(reading.probability, 3), reading.spans
+        >>> hypothesis = greedy(scores, Alphabet("no"))[0]
+        >>> hypothesis.text, round(hypothesis.probability, 3), hypothesis.spans
         ('no', 0.32, ((0, 1), (2, 3)))
-        >>> reading.confidences
+        >>> hypothesis.confidences
         (0.8, 0.8)
     """
     alphabet = alphabet.with_null()
     return _best_paths(scores, _checked(scores, alphabet, lengths), alphabet)
 
 
-def _best_paths(scores: Scores, lengths: Labels, alphabet: Alphabet) -> list[Reading]:
+def _best_paths(scores: Scores, lengths: Labels, alphabet: Alphabet) -> list[Hypothesis]:
     n, longest, classes = scores.shape
     path = scores.argmax(axis=2)
     best = scores.reshape(-1)[np.arange(n * longest) * classes + path.reshape(-1)]
@@ -75,15 +75,15 @@ def _best_paths(scores: Scores, lengths: Labels, alphabet: Alphabet) -> list[Rea
     new[:, 1:] &= path[:, 1:] != path[:, :-1]
     text = _decode(path[new].tolist(), alphabet)
     found = places(path, best)
-    readings = []
+    hypotheses = []
     start = 0
     for place, probability, score in zip(
         found, np.exp(totals).tolist(), totals.tolist(), strict=True
     ):
         stop = start + len(place[1])
-        readings.append(Reading(text[start:stop], probability, score, *place))
+        hypotheses.append(Hypothesis(text[start:stop], probability, score, *place))
         start = stop
-    return readings
+    return hypotheses
 
 
 def beam(
@@ -101,7 +101,7 @@ def beam(
     closed: bool = False,
     prune_classes: float = 5e-3,
     prune_prefixes: float = 1e-4,
-) -> list[list[Reading]]:
+) -> list[list[Hypothesis]]:
     """Search for the texts of highest score: prefix beam search.
 
     The score of a text is the logarithm of its probability, summed over its paths, plus
@@ -115,7 +115,7 @@ def beam(
         alphabet: as for :func:`greedy`; that of the n-gram model and the lexicon, too.
         lengths: as for :func:`greedy`.
         width: prefixes kept after each step.
-        n_best: readings wanted of each line.
+        n_best: hypotheses wanted of each line.
         ngram: a model of characters.
         ngram_weight: in [0, 10], how much it counts; 1 is as much as the scores.
         character_bonus: in [-10, 10], against the short texts that an n-gram model prefers.
@@ -127,8 +127,8 @@ def beam(
         prune_prefixes: in [0, 0.5], prefixes this much less probable than the best are dropped.
 
     Returns:
-        For each of n lines its readings, best first: 1 at least, ``n_best`` at most. A line that no
-        words of a closed lexicon fit has one empty reading with probability 0.
+        For each of n lines its hypotheses, best first: 1 at least, ``n_best`` at most. A line that no
+        words of a closed lexicon fit has one empty hypothesis with probability 0.
 
     Raises:
         ValueError: as for :func:`greedy`, an option is out of its range, or the n-gram model or the
@@ -176,11 +176,13 @@ def beam(
         lexicon_weight=lexicon_weight,
         closed=closed,
     )
-    readings: list[list[Reading]] = []
+    hypotheses: list[list[Hypothesis]] = []
     for start in range(0, len(scores), _BATCH):
         lines = slice(start, start + _BATCH)
-        readings += _search(scores[lines], counted[lines], alphabet, search, n_best, prune_classes)
-    return readings
+        hypotheses += _search(
+            scores[lines], counted[lines], alphabet, search, n_best, prune_classes
+        )
+    return hypotheses
 
 
 def _search(
@@ -190,8 +192,8 @@ def _search(
     search: Search,
     n_best: int,
     least: float,
-) -> list[list[Reading]]:
-    """The readings of a few lines."""
+) -> list[list[Hypothesis]]:
+    """The hypotheses of a few lines."""
     steps = steps_of(scores, lengths, least)
     found = [search.run(line, factor, n_best) for line, factor in steps]
     if search.closed:
@@ -201,8 +203,8 @@ def _search(
             found[line] = wide.run(*next(steps_of(scores[here], lengths[here], 0)), n_best)
     where = iter(_places(scores, lengths, found, alphabet))
     return [
-        [_reading(text, alphabet, next(where)) for text in texts]
-        or [Reading("", 0.0, -math.inf, (), ())]
+        [_hypothesis(text, alphabet, next(where)) for text in texts]
+        or [Hypothesis("", 0.0, -math.inf, (), ())]
         for texts in found
     ]
 
@@ -225,9 +227,9 @@ def _places(
     return [next(aligned) if place is None else place for place in every]
 
 
-def _reading(found: Found, alphabet: Alphabet, place: Place) -> Reading:
+def _hypothesis(found: Found, alphabet: Alphabet, place: Place) -> Hypothesis:
     probability = min(1.0, math.exp(found.log_probability))
-    return Reading(_decode(found.labels, alphabet), probability, found.score, *place)
+    return Hypothesis(_decode(found.labels, alphabet), probability, found.score, *place)
 
 
 def _decode(labels: list[int], alphabet: Alphabet) -> str:

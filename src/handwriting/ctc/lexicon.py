@@ -14,13 +14,13 @@ _SPACE = " "
 class Lexicon:
     """Known words with their counts, as a trie over labels.
 
-    A word of a reading earns ``log(1 + count)``, and an unknown one nothing: unknown words are
+    A word of a hypothesis earns ``log(1 + count)``, and an unknown one nothing: unknown words are
     not impossible, only as rare as one that was never counted.
 
     Args:
-        texts: brought to NFC; split into words at spaces, as readings are.
+        texts: brought to NFC; split into words at spaces, as hypotheses are.
         alphabet: the characters; null is put at label 0 where it is not there. Words with other
-            characters are left out, and counted in ``outside``: no reading can hold them.
+            characters are left out, and counted in ``outside``: no hypothesis can hold them.
         counts: how often each text occurs, finite and above 0; once each without it. Those of a
             word that stands in several texts are added.
 

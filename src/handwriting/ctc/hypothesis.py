@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-__all__ = ["Reading"]
+__all__ = ["Hypothesis"]
 
 
-class Reading(NamedTuple):
+class Hypothesis(NamedTuple):
     """A text that was read, and how sure that is.
 
     Args:
@@ -13,7 +13,7 @@ class Reading(NamedTuple):
         probability: in [0, 1], under the model's scores alone. Of the best path where it comes from
             ``greedy``, which is at most that of the text; of the text, summed over the paths that
             the search kept, where it comes from ``beam``.
-        score: what readings were ordered by: the natural logarithm of ``probability``, plus what
+        score: what hypotheses were ordered by: the natural logarithm of ``probability``, plus what
             an n-gram model and a lexicon add.
         confidences: k numbers in [0, 1], the highest probability that each character has in its
             span.
