@@ -26,6 +26,7 @@ a module imports only modules that stand before it there.
 ``training``              fit a model to a dataset
 ``conversion``            datasets for tf.data, torch, Hugging Face, pandas
 ``evaluation``            accuracy, per-class table, confusions, error rates of lines
+``recognizer``            pictures in, text out
 ``plots``                 a figure of every step
 ``demo``                  the whole road in under a minute
 ``cli``                   the same from the command line
@@ -52,10 +53,12 @@ if TYPE_CHECKING:
         noise,
         plots,
         preprocessing,
+        recognizer,
         segmentation,
         sequences,
         training,
     )
+    from handwriting.recognizer import read as read
 
 __version__ = "0.1.0"
 
@@ -76,6 +79,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "training",
     "conversion",
     "evaluation",
+    "recognizer",
     "plots",
     "demo",
     "cli",
@@ -83,10 +87,12 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
 
 
 def __getattr__(name: str) -> Any:
+    if name == "read":
+        return importlib.import_module(f"{__name__}.recognizer").read
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "read"})

@@ -127,8 +127,8 @@ def beam(
         prune_prefixes: in [0, 0.5], prefixes this much less probable than the best are dropped.
 
     Returns:
-        For each of n lines its hypotheses, best first: 1 at least, ``n_best`` at most. A line that no
-        words of a closed lexicon fit has one empty hypothesis with probability 0.
+        For each of n lines its hypotheses, best first: 1 at least, ``n_best`` at most. A line that
+        no words of a closed lexicon fit has one empty hypothesis with probability 0.
 
     Raises:
         ValueError: as for :func:`greedy`, an option is out of its range, or the n-gram model or the

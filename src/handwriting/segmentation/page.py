@@ -37,6 +37,7 @@ def segment(
         ValueError: not one image.
 
     Example:
+        >>> import numpy as np
         >>> page = np.full((80, 200), 230, np.uint8)
         >>> for left in (20, 50, 120):
         ...     page[30:50, left : left + 20] = 40

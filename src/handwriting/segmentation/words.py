@@ -32,6 +32,7 @@ def group_words(characters: Sequence[Segment]) -> list[Segment]:
         The words from left to right, with their characters as parts.
 
     Example:
+        >>> from handwriting.segmentation import Box
         >>> one = np.full((20, 10), 255, np.uint8)
         >>> letters = [Segment(Box(0, left, 20, left + 10), one) for left in (0, 13, 50, 64)]
         >>> [tuple(word.box) for word in group_words(letters)]

@@ -1,0 +1,153 @@
+"""What the neighbors of a character tell of it: its size, its height in the line, its kind."""
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handwriting.alphabet import NULL, Alphabet
+from handwriting.recognizer.common import Scores
+from handwriting.segmentation import Box
+
+__all__ = ["settle"]
+
+# Top and bottom of characters above the baseline, in heights of a capital letter. Handwriting keeps
+# to them roughly, which _SPREAD says.
+_SPREAD = 0.2
+_ZONES = {
+    **dict.fromkeys("acemnorsuvwxz", (0.62, 0.0)),
+    **dict.fromkeys("gpqy", (0.62, -0.35)),
+    **dict.fromkeys("bdfhkl", (1.0, 0.0)),
+    **dict.fromkeys("()[]{}|/\\", (1.05, -0.1)),
+    "t": (0.9, 0.0),
+    "i": (0.9, 0.0),
+    "j": (0.9, -0.35),
+    ".": (0.12, 0.0),
+    ",": (0.12, -0.18),
+    ":": (0.55, 0.0),
+    ";": (0.55, -0.18),
+    "'": (1.0, 0.7),
+    '"': (1.0, 0.7),
+    "`": (1.0, 0.75),
+    "^": (1.0, 0.65),
+    "*": (1.0, 0.5),
+    "-": (0.45, 0.35),
+    "~": (0.5, 0.3),
+    "=": (0.55, 0.25),
+    "_": (0.0, -0.1),
+    "+": (0.65, 0.1),
+    "<": (0.7, 0.05),
+    ">": (0.7, 0.05),
+}
+_CAPITAL, _SMALL = (1.0, 0.0), (0.62, 0.0)
+
+# How one kind of character follows another within a word: capital and small letters, digits, rest.
+_FIRST = np.array([0.30, 0.45, 0.15, 0.10])
+_NEXT = np.array(
+    [
+        [0.30, 0.60, 0.04, 0.06],
+        [0.02, 0.88, 0.02, 0.08],
+        [0.05, 0.05, 0.80, 0.10],
+        [0.20, 0.40, 0.20, 0.20],
+    ]
+)
+
+
+def settle(
+    words: Sequence[Scores], boxes: Sequence[Sequence[Box]], alphabet: Alphabet
+) -> list[Scores]:
+    """Probabilities of a line's characters, given one another.
+
+    Shape alone cannot tell O from o and 0, or a comma from an apostrophe. Their size and height
+    among the characters of the line can, and so does what they stand among: digits follow digits,
+    and small letters small ones.
+
+    Args:
+        words: the line's words, (k, classes) probabilities of k characters each.
+        boxes: k boxes for each.
+        alphabet: of the classes.
+
+    Returns:
+        As ``words``, each row summing to 1.
+    """
+    probabilities = _sized(np.concatenate(words), [box for word in boxes for box in word], alphabet)
+    kinds = np.array([_kind(character) for character in alphabet])
+    ends = np.cumsum([len(word) for word in words])[:-1]
+    return [_of_kind(word, kinds) for word in np.split(probabilities, ends)]
+
+
+def _sized(probabilities: Scores, boxes: Sequence[Box], alphabet: Alphabet) -> Scores:
+    """Probabilities given the characters' places between the line's base and height."""
+    if len(boxes) < 3:
+        return probabilities  # a character or two tell nothing of the line
+    zones = np.array([_zone(character) for character in alphabet])
+    tops = np.array([box.top for box in boxes], np.float64)
+    bottoms = np.array([box.bottom for box in boxes], np.float64)
+    middles = np.array([(box.left + box.right) / 2 for box in boxes])
+    settled = probabilities
+    for _ in range(2):
+        capital, baseline = _fitted(zones[settled.argmax(axis=1)], tops, bottoms, middles)
+        high = (baseline - tops)[:, None] / capital - zones[:, 0]
+        low = (baseline - bottoms)[:, None] / capital - zones[:, 1]
+        # Student's distribution with 3 degrees of freedom: a character far off tells little.
+        unlikely = (high**2 + low**2) / _SPREAD**2
+        settled = probabilities * (1 + unlikely / 3) ** -2.5
+        settled /= np.maximum(settled.sum(axis=1, keepdims=True), 1e-300)
+    return settled
+
+
+def _fitted(zones: Scores, tops: Scores, bottoms: Scores, middles: Scores) -> tuple[float, Scores]:
+    """The height of a capital letter and the baseline under each character, by least squares."""
+    n = len(tops)
+    ones = np.ones(2 * n)
+    across = np.tile(middles - middles.mean(), 2)
+    # row = baseline + slope * column - zone * capital, for tops and for bottoms
+    rows, heights = np.concatenate([tops, bottoms]), np.concatenate([zones[:, 0], zones[:, 1]])
+    usual = float(np.median(bottoms - tops))
+    columns = [-heights, ones] if n < 5 else [-heights, ones, across]
+    matrix = np.stack(columns, axis=1)
+    weights = np.ones(2 * n)
+    for _ in range(5):
+        scaled = matrix * weights[:, None]
+        solution = np.linalg.lstsq(scaled, rows * weights, rcond=None)[0]
+        errors = (rows - matrix @ solution) / (_SPREAD * usual)
+        weights = 1 / np.sqrt(1 + errors**2)
+    capital = float(np.clip(solution[0], 0.5 * usual, 3 * usual))
+    slope = solution[2] if n >= 5 else 0.0
+    return capital, solution[1] + slope * (middles - middles.mean())
+
+
+def _of_kind(probabilities: Scores, kinds: NDArray[np.int64]) -> Scores:
+    """Probabilities given the kinds of the other characters of the word: forward and backward."""
+    members = kinds[:, None] == np.arange(4)
+    emitted = np.maximum(probabilities @ members, 1e-12)
+    forward, backward = np.empty_like(emitted), np.ones_like(emitted)
+    forward[0] = _FIRST * emitted[0]
+    for i in range(1, len(emitted)):
+        forward[i] = forward[i - 1] @ _NEXT * emitted[i]
+        forward[i] /= forward[i].sum()
+    for i in range(len(emitted) - 2, -1, -1):
+        backward[i] = _NEXT @ (emitted[i + 1] * backward[i + 1])
+        backward[i] /= backward[i].sum()
+    posterior = forward * backward
+    settled = probabilities * (posterior / emitted)[:, kinds]
+    return np.asarray(settled / np.maximum(settled.sum(axis=1, keepdims=True), 1e-300))
+
+
+def _zone(character: str) -> tuple[float, float]:
+    if character in _ZONES:
+        return _ZONES[character]
+    base = unicodedata.normalize("NFD", character)[:1]
+    top, bottom = _ZONES.get(base, _SMALL if base.islower() else _CAPITAL)
+    return (top if base == character else max(top, 0.9) + 0.1 * (top >= 0.9), bottom)
+
+
+def _kind(character: str) -> int:
+    if character == NULL:
+        return 3
+    if character.isupper():
+        return 0
+    if character.islower():
+        return 1
+    return 2 if character.isdigit() else 3

@@ -1,0 +1,107 @@
+"""Readers from model files."""
+
+import os
+from collections.abc import Iterable
+from typing import Any, overload
+
+from handwriting import ctc
+from handwriting.files import StrPath
+from handwriting.images import Picture
+from handwriting.recognizer.characters import CharacterRecognizer
+from handwriting.recognizer.lines import LineRecognizer
+from handwriting.recognizer.reading import Reading
+
+__all__ = ["Recognizer", "load", "read"]
+
+Recognizer = CharacterRecognizer | LineRecognizer
+
+
+def load(path: StrPath, *, recipe: str | None = None) -> Recognizer:
+    """Make a recognizer of a model file.
+
+    Args:
+        path: what :func:`handwriting.models.save` wrote, as ``handwriting train`` does.
+        recipe: takes the place of the one that the file names.
+
+    Raises:
+        MissingDataError: no such file.
+        CorruptFileError: damaged, or not written by ``save``.
+        ValueError: the file names no recipe, and none is given; or the recipe makes images of
+            another size.
+    """
+    from handwriting import models, preprocessing
+
+    card = models.card(path)
+    name = recipe or card.recipe
+    if name is None:
+        raise ValueError(f"{path} names no recipe; say with recipe how its images were made")
+    if card.model in models.LINE_NAMES:
+        return LineRecognizer(models.load(path), card.alphabet, card.image_shape, name)
+    size = preprocessing.find_recipe(name).size
+    if card.image_shape != (size, size):
+        raise ValueError(
+            f"recipe must make images of {card.image_shape}, which {path} takes, got {name!r} of "
+            f"{(size, size)}"
+        )
+    return CharacterRecognizer(models.load(path), card.alphabet, name)
+
+
+@overload
+def read(
+    picture: list[Any],
+    *,
+    model: StrPath | Recognizer,
+    allowlist: str | None = None,
+    lexicon: ctc.Lexicon | Iterable[str] | None = None,
+    ngram: ctc.Ngram | None = None,
+    top_k: int = 1,
+) -> list[Reading]: ...
+@overload
+def read(
+    picture: Picture,
+    *,
+    model: StrPath | Recognizer,
+    allowlist: str | None = None,
+    lexicon: ctc.Lexicon | Iterable[str] | None = None,
+    ngram: ctc.Ngram | None = None,
+    top_k: int = 1,
+) -> Reading: ...
+def read(
+    picture: Picture,
+    *,
+    model: StrPath | Recognizer,
+    allowlist: str | None = None,
+    lexicon: ctc.Lexicon | Iterable[str] | None = None,
+    ngram: ctc.Ngram | None = None,
+    top_k: int = 1,
+) -> Reading | list[Reading]:
+    """Read a picture, or each of a list of them.
+
+    Args:
+        picture: a path, bytes, a Pillow image or an array of either polarity (see
+            :func:`handwriting.images.to_gray`), or a list of these.
+        model: a model file, or a recognizer.
+        allowlist: the characters that can stand in the picture; all of the model's if None.
+        lexicon: words that are likely; others can still be read.
+        ngram: a model of characters.
+        top_k: how many alternatives to tell.
+
+    Returns:
+        A reading, or a list of them for a list.
+
+    Raises:
+        HandwritingError: a picture or the model cannot be read.
+        ValueError: an option does not fit.
+    """
+    recognizer = load(model) if isinstance(model, str | os.PathLike) else model
+    if lexicon is not None and not isinstance(lexicon, ctc.Lexicon):
+        lexicon = ctc.Lexicon(list(lexicon), recognizer.alphabet.with_null())
+    options: dict[str, Any] = {
+        "allowlist": allowlist,
+        "lexicon": lexicon,
+        "ngram": ngram,
+        "top_k": top_k,
+    }
+    if isinstance(picture, list):
+        return [recognizer.read(each, **options) for each in picture]
+    return recognizer.read(picture, **options)
