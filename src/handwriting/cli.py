@@ -21,8 +21,10 @@ from handwriting.errors import HandwritingError
 from handwriting.files import replacing
 
 if TYPE_CHECKING:
+    from handwriting.alphabet import Alphabet
     from handwriting.data import CharacterDataset, LineDataset
     from handwriting.datasets.download import RemoteFile
+    from handwriting.recognizer import Reading
 
 __all__ = ["main"]
 
@@ -309,8 +311,10 @@ def predict(
 ) -> None:
     """Read the one character in each IMAGE with MODEL.
 
-    Prints the file, the character and the model's confidence. A picture that cannot be read gets a
-    line on standard error, the rest go on, and the exit code is 1.
+    Prints the file, the character and the model's confidence. Where files are named by what is in
+    them, such as 7.png, A-2.png or b_03.png, it tells at the end how many were read right. A
+    picture that cannot be read gets a line on standard error, the rest go on, and the exit code
+    is 1.
     """
     import numpy as np
 
@@ -325,6 +329,7 @@ def predict(
     if card.image_shape != (size, size):
         raise click.UsageError(f"{model} eats images of {card.image_shape}, not those of {recipe}")
     prepared, names = [], []
+    read: dict[str, str] = {}
     for picture in pictures:
         try:
             gray = images.to_gray(picture, page=page)
@@ -340,8 +345,19 @@ def predict(
             best = np.argsort(-row, kind="stable")[: top if image.any() else 0]
             guesses = [(card.alphabet.characters[label], float(row[label])) for label in best]
             click.echo(_prediction(name, guesses, as_json=as_json))
+            read[name] = guesses[0][0] if guesses else ""
+    truths = {name: _named_character(name, card.alphabet) for name in read}
+    if read and all(truths.values()) and not as_json:
+        right = sum(read[name] == truth for name, truth in truths.items())
+        click.echo(f"{right} of {len(read)} right")
     if len(names) < len(pictures):
         sys.exit(1)
+
+
+def _named_character(path: str, alphabet: "Alphabet") -> str | None:
+    """The character that a file's name begins with, if it is one of the alphabet by itself."""
+    name = re.split(r"(?<=.)[-_. ]", Path(path).stem, maxsplit=1)[0]
+    return name if name in alphabet else None
 
 
 def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -> str:
@@ -350,6 +366,109 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
         return json.dumps({"file": name, "guesses": pairs}, ensure_ascii=False)
     columns = [f"{character or 'null'}\t{score:.4f}" for character, score in guesses]
     return "\t".join([name, *(columns or ["no ink"])])
+
+
+@main.command()
+@click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A model file, of characters or of lines, as train writes them.",
+)
+@click.option(
+    "--cut/--no-cut",
+    default=True,
+    help="Find lines or characters in each picture, or take the whole of it for one.",
+)
+@click.option("--allow", help="The characters that can stand in the pictures.")
+@click.option(
+    "--lexicon",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text file of likely words, one a line; others can still be read.",
+)
+@click.option(
+    "--top", default=1, show_default=True, type=click.IntRange(1), help="Alternatives to tell."
+)
+@click.option(
+    "--form",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json", "alto", "hocr"]),
+    help="What to print.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --form json.")
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path),
+    help="Draw what was read over the picture, into this PNG file; a folder for several pictures.",
+)
+@click.option("--page", type=click.IntRange(0), help="Of files with several pages, from 0.")
+def read(
+    pictures: tuple[str, ...],
+    model: Path,
+    cut: bool,
+    allow: str | None,
+    lexicon: Path | None,
+    top: int,
+    form: str,
+    as_json: bool,
+    overlay: Path | None,
+    page: int | None,
+) -> None:
+    """Read the text in each IMAGE: a file, a folder of pictures, or a pattern such as 'p*.jpg'.
+
+    A picture that cannot be read gets a line on standard error, the rest go on, and the exit code
+    is 1.
+    """
+    from handwriting import images
+
+    files = images.find(pictures)
+    _import_keras()
+    from handwriting import ctc, recognizer
+
+    reader = _or_usage(recognizer.load, model)
+    options: dict[str, Any] = {
+        "cut": cut,
+        "allowlist": allow,
+        "top_k": top,
+        "page": page,
+    }
+    if lexicon:
+        words = lexicon.read_text("utf-8-sig").split("\n")
+        options["lexicon"] = ctc.Lexicon(
+            [word for word in words if word], reader.alphabet.with_null()
+        )
+    failed = 0
+    for file in files:
+        try:
+            reading = _or_usage(reader.read, file, **options)
+        except (HandwritingError, OSError) as error:
+            click.echo(f"Error: {error}", err=True)
+            failed += 1
+            continue
+        _print_reading(reading, "json" if as_json else form, titled=len(files) > 1)
+        if overlay:
+            _draw_reading(
+                reading, overlay / f"{Path(file).stem}.png" if len(files) > 1 else overlay
+            )
+    if failed:
+        sys.exit(1)
+
+
+def _print_reading(reading: "Reading", form: str, *, titled: bool) -> None:
+    forms = {"json": reading.to_json, "alto": reading.to_alto, "hocr": reading.to_hocr}
+    if titled and form == "text":
+        click.echo(f"==> {reading.name} <==")
+    click.echo(forms[form]() if form in forms else reading.text)
+
+
+def _draw_reading(reading: "Reading", out: Path) -> None:
+    from handwriting import plots
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as temporary:
+        plots.reading(reading).savefig(temporary)
 
 
 @main.group(invoke_without_command=True)

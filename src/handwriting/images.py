@@ -10,9 +10,10 @@ A *picture* is whatever a user has: a file, bytes, a Pillow image, an array with
 color; :func:`handwriting.preprocessing.to_ink` then makes ink 255.
 """
 
+import glob
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -25,7 +26,7 @@ from handwriting.files import StrPath, replacing
 if TYPE_CHECKING:
     import PIL.Image
 
-__all__ = ["FORMATS", "MAX_PIXELS", "Image", "Picture", "check", "to_gray", "write"]
+__all__ = ["FORMATS", "MAX_PIXELS", "Image", "Picture", "check", "find", "to_gray", "write"]
 
 Image = NDArray[np.uint8]
 Picture = Any
@@ -34,6 +35,7 @@ Picture = Any
 # Nearly all of Pillow's security faults sat in rare formats, so the list is explicit.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 50_000_000
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
 def check(images: Image, *, name: str = "images") -> Image:
@@ -105,6 +107,37 @@ def to_gray(picture: Picture, *, page: int | None = None, max_pixels: int = MAX_
         "a picture is a path, bytes, a binary file, a Pillow image or an array, "
         f"got {type(picture).__name__}; for several pictures call this once for each"
     )
+
+
+def find(places: Iterable[StrPath]) -> list[Path]:
+    """The picture files that paths, folders and patterns name.
+
+    Args:
+        places: files, whatever their names; folders, of which the files with the suffix of a
+            picture are taken, in the order of their names, without folders in them; patterns with
+            ``*``, ``?`` or ``[``, such as ``"page*.jpg"``, if there is no file of that name.
+
+    Returns:
+        At least one path. Files are not looked into, and may be missing where they are named.
+
+    Raises:
+        MissingDataError: a folder or a pattern has no picture.
+
+    Example:
+        >>> find(["seven.png"])
+        [PosixPath('seven.png')]
+    """
+    found: list[Path] = []
+    for place in map(Path, places):
+        some = [place]
+        if place.is_dir():
+            some = sorted(file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES)
+        elif set("*?[") & set(str(place)) and not place.exists():
+            some = sorted(map(Path, glob.glob(str(place), recursive=True)))  # noqa: PTH207 - a pattern may be absolute
+        if not some:
+            raise MissingDataError(f"{place} has no pictures ({', '.join(_SUFFIXES)})")
+        found += some
+    return found
 
 
 def write(path: StrPath, image: Image) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from handwriting.data import CharacterDataset, LineDataset
 from handwriting.evaluation import Report
 from handwriting.images import Image
+from handwriting.recognizer import Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +26,14 @@ __all__ = [
     "confusion",
     "lines",
     "predictions",
+    "reading",
     "samples",
     "strip",
     "training_curves",
 ]
 
-_RED = "#c62828"
+_RED, _BLUE = "#c62828", "#1565c0"
+_DPI = 110
 
 
 def samples(
@@ -228,6 +231,32 @@ def strip(images: Image, text: str, truth: str | None = None) -> "Figure":
     return figure
 
 
+def reading(found: Reading) -> "Figure":
+    """A picture with what was read in it: a box around each word, and the word above it.
+
+    The figure has as many pixels as the picture, and words that are probably wrong (confidence
+    under one half) are red.
+
+    Args:
+        found: what :func:`handwriting.read` gave.
+    """
+    from matplotlib.patches import Rectangle
+
+    height, width = found.picture.shape
+    figure = _figure(width / _DPI, height / _DPI)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(found.picture, cmap="gray", vmin=0, vmax=255, aspect="auto")
+    for word in found.words:
+        box, color = word.box, _BLUE if word.confidence >= 0.5 else _RED
+        corner = (box.left - 0.5, box.top - 0.5)
+        axes.add_patch(Rectangle(corner, box.width, box.height, fill=False, color=color, lw=0.8))
+        size = min(12.0, max(4.0, 0.45 * box.height * 72 / _DPI))
+        axes.text(box.left, box.top - 1, _text(word.text), fontsize=size, color=color, va="bottom")
+    _no_frame(axes)
+    return figure
+
+
 def _figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
@@ -239,7 +268,7 @@ def _figure(width: float, height: float) -> "Figure":
             self.savefig(file, format="png")
             return file.getvalue()
 
-    return NotebookFigure(figsize=(width, height), layout="constrained", dpi=110)
+    return NotebookFigure(figsize=(width, height), layout="constrained", dpi=_DPI)
 
 
 def _drawn(total: int, n: int, rng: int | np.random.Generator) -> np.ndarray[Any, Any]:

@@ -41,7 +41,7 @@ class CharacterRecognizer:
 
     Example:
         >>> from handwriting.alphabet import DIGITS
-        >>> wide_is_zero = lambda images: np.eye(10)[((images > 0).any(axis=1).sum(axis=1) < 14) * 1]
+        >>> wide_is_zero = lambda ink: np.eye(10)[(ink.any(axis=1).sum(axis=1) < 14) * 1]
         >>> page = np.full((60, 120), 255, np.uint8)
         >>> page[20:40, 20:40] = page[20:40, 50:55] = 0
         >>> reading = CharacterRecognizer(wide_is_zero, DIGITS).read(page)
@@ -59,6 +59,7 @@ class CharacterRecognizer:
         self,
         picture: Picture,
         *,
+        cut: bool = True,
         allowlist: str | None = None,
         lexicon: ctc.Lexicon | Iterable[str] | None = None,
         ngram: ctc.Ngram | None = None,
@@ -70,6 +71,7 @@ class CharacterRecognizer:
 
         Args:
             picture: what :func:`handwriting.images.to_gray` takes.
+            cut: find the characters in the picture; else the whole of it is one character.
             allowlist: the characters that can stand in the picture; all of the alphabet if None.
             lexicon: words that are likely; others can still be read.
             ngram: a model of characters, of this alphabet with null.
@@ -85,6 +87,10 @@ class CharacterRecognizer:
         """
         check_top(top_k)
         gray = images.to_gray(picture, page=page)
+        if not cut:
+            only = self.read_crops([gray], allowlist=allowlist, top_k=top_k, polarity=polarity)[0]
+            whole = [Line((Word((only,)),), only.box, only.confidence)] if only.text else []
+            return Reading(tuple(whole), gray, name_of(picture))
         lines = segmentation.segment(gray, polarity=polarity)
         found = [c for line in lines for word in line.parts for c in word.parts]
         scores = self._probabilities([self._prepared(c.image) for c in found], allowlist)

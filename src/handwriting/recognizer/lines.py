@@ -30,10 +30,12 @@ class LineRecognizer:
         image_shape: (h, w) of the images that the predictor takes.
         recipe: a name in :data:`handwriting.preprocessing.LINE_RECIPES`, the one that the model's
             training images were made with.
+        margin: paper to leave around a line that was found, in heights of the line; as much as
+            there is around those that the model learned from. Ready-cut lines stay as they are.
         batch_size: lines a batch.
 
     Raises:
-        ValueError: no such recipe.
+        ValueError: no such recipe, or ``margin`` is below 0.
 
     Example:
         >>> def predictor(images):  # ink at the left is an A, then comes an N
@@ -54,16 +56,20 @@ class LineRecognizer:
         image_shape: tuple[int, int],
         recipe: str = "line",
         *,
+        margin: float = 0.4,
         batch_size: int = 32,
     ) -> None:
+        if margin < 0:
+            raise ValueError(f"margin must be at least 0, got {margin}")
         self.alphabet, self.image_shape = alphabet.with_null(), image_shape
         self.recipe = preprocessing.find_line_recipe(recipe)
-        self._predictor, self._batch_size = predictor, batch_size
+        self._predictor, self._margin, self._batch_size = predictor, margin, batch_size
 
     def read(
         self,
         picture: Picture,
         *,
+        cut: bool = True,
         allowlist: str | None = None,
         lexicon: ctc.Lexicon | Iterable[str] | None = None,
         ngram: ctc.Ngram | None = None,
@@ -75,6 +81,7 @@ class LineRecognizer:
 
         Args:
             picture: what :func:`handwriting.images.to_gray` takes.
+            cut: find the lines in the picture; else the whole of it is one line.
             allowlist: the characters that can stand in the picture, a space where there are several
                 words; all of the alphabet if None.
             lexicon: words that are likely; others can still be read.
@@ -89,8 +96,7 @@ class LineRecognizer:
             ValueError: an option does not fit.
         """
         gray = images.to_gray(picture, page=page)
-        found = segmentation.find_lines(segmentation.find_ink(gray, polarity))
-        inks = [(line.image, line.box) for line in found]
+        inks = self._found(gray, polarity) if cut else [_whole(gray, polarity)]
         lines = self._read(inks, allowlist, lexicon, ngram, top_k)
         return Reading(tuple(line for line in lines if line.words), gray, name_of(picture))
 
@@ -117,10 +123,19 @@ class LineRecognizer:
         Returns:
             n lines, without words where nothing was read.
         """
-        inks = [preprocessing.to_ink(images.to_gray(each), polarity) for each in pictures]
-        return self._read(
-            [(ink, Box(0, 0, *ink.shape)) for ink in inks], allowlist, lexicon, ngram, top_k
-        )
+        inks = [_whole(images.to_gray(each), polarity) for each in pictures]
+        return self._read(inks, allowlist, lexicon, ngram, top_k)
+
+    def _found(self, gray: Image, polarity: Polarity) -> list[tuple[Image, Box]]:
+        """The lines of a picture with the paper around them, and where they stand."""
+        found = []
+        for line in segmentation.find_lines(segmentation.find_ink(gray, polarity)):
+            box, margin = line.box, round(self._margin * line.box.height)
+            place = Box(
+                box.top - margin, box.left - margin, box.bottom + margin, box.right + margin
+            )
+            found.append((np.pad(line.image, margin), place))
+        return found
 
     def _read(
         self,
@@ -176,13 +191,17 @@ class LineRecognizer:
         )
 
 
+def _whole(gray: Image, polarity: Polarity) -> tuple[Image, Box]:
+    return preprocessing.to_ink(gray, polarity), Box(0, 0, *gray.shape)
+
+
 def _line(hypotheses: list[Hypothesis], ink: Image, box: Box, step: float) -> Line:
     """A line with the boxes of its characters.
 
     Args:
         hypotheses: best first.
         ink: (h, w) of the line.
-        box: where the line stands in the picture.
+        box: where the image of the line stands in the picture.
         step: columns of the line for each time step.
     """
     best = hypotheses[0]
@@ -204,7 +223,8 @@ def _line(hypotheses: list[Hypothesis], ink: Image, box: Box, step: float) -> Li
         else:
             words[-1].append(character)
     ranked = tuple((each.text, each.probability) for each in hypotheses)
-    return Line(tuple(Word(tuple(word)) for word in words if word), box, best.probability, ranked)
+    whole = ink_box(ink).moved(box.top, box.left)
+    return Line(tuple(Word(tuple(word)) for word in words if word), whole, best.probability, ranked)
 
 
 def _columns(spans: Sequence[tuple[int, int]], width: int, step: float) -> list[tuple[int, int]]:

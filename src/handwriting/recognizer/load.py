@@ -51,6 +51,7 @@ def read(
     picture: list[Any],
     *,
     model: StrPath | Recognizer,
+    cut: bool = True,
     allowlist: str | None = None,
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
     ngram: ctc.Ngram | None = None,
@@ -61,6 +62,7 @@ def read(
     picture: Picture,
     *,
     model: StrPath | Recognizer,
+    cut: bool = True,
     allowlist: str | None = None,
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
     ngram: ctc.Ngram | None = None,
@@ -70,6 +72,7 @@ def read(
     picture: Picture,
     *,
     model: StrPath | Recognizer,
+    cut: bool = True,
     allowlist: str | None = None,
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
     ngram: ctc.Ngram | None = None,
@@ -81,6 +84,7 @@ def read(
         picture: a path, bytes, a Pillow image or an array of either polarity (see
             :func:`handwriting.images.to_gray`), or a list of these.
         model: a model file, or a recognizer.
+        cut: find lines (or characters) in each picture; else the whole of it is one.
         allowlist: the characters that can stand in the picture; all of the model's if None.
         lexicon: words that are likely; others can still be read.
         ngram: a model of characters.
@@ -97,6 +101,7 @@ def read(
     if lexicon is not None and not isinstance(lexicon, ctc.Lexicon):
         lexicon = ctc.Lexicon(list(lexicon), recognizer.alphabet.with_null())
     options: dict[str, Any] = {
+        "cut": cut,
         "allowlist": allowlist,
         "lexicon": lexicon,
         "ngram": ngram,
