@@ -7,7 +7,8 @@ The network learns from the split "train" but for a twentieth, by which the best
 "validation" is read once, at the end. With --strokes it first learns from many lines
 drawn of UNIPEN's pen strokes (recipes/synthetic_names.py) beside the real ones, then from the real
 ones with a few more drawn ones among them. OUT/MODEL.keras is the model,
-OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
+OUT/MODEL.json what was measured, OUT/MODEL.png the curves. recipes/names_decoding.py tells what a
+search with n-grams and a lexicon adds.
 """
 
 import argparse
@@ -33,12 +34,6 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 FIRST_LINES, FIRST_EPOCHS = 30_000, 4
 THEN_LINES = 5_000
-BEAM: dict[str, Any] = {
-    "width": 12,
-    "ngram_weight": 0.3,
-    "lexicon_weight": 0.4,
-    "character_bonus": 0.5,
-}
 
 
 def main() -> None:
@@ -91,8 +86,8 @@ def main() -> None:
     )
     minutes = (time.perf_counter() - start) / 60
     test = hw.datasets.names.load("validation", options.names, **FORMS[options.model])
-    greedy, beam = read(model, test, real)
-    print(f"greedy: {greedy!r}\nbeam: {beam!r}", flush=True)
+    report = hw.evaluation.evaluate_lines(model, test, train.alphabet.with_null())
+    print(repr(report), flush=True)
     facts = {
         "model": options.model,
         "parameters": model.count_params(),
@@ -100,31 +95,11 @@ def main() -> None:
         "drawn": [FIRST_LINES, FIRST_EPOCHS, THEN_LINES] if options.strokes else [],
         "epochs": options.epochs,
         "minutes": round(minutes, 1),
-        "greedy": figures(greedy),
-        "beam": figures(beam),
+        "greedy": figures(report),
         "history": history,
     }
     (options.out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     hw.plots.training_curves(history).savefig(options.out / f"{name}.png", bbox_inches="tight")
-
-
-def read(model: Any, lines: LineDataset, known: LineDataset) -> tuple[LineReport, LineReport]:
-    """What the model reads: greedily, and by a beam with characters and words of known lines."""
-    alphabet = known.alphabet.with_null()
-    scores, steps = hw.evaluation.predict_lines(model, lines, batch_size=256)
-    greedy = hw.ctc.greedy(scores, alphabet, lengths=steps)
-    beam = hw.ctc.beam(
-        scores,
-        alphabet,
-        lengths=steps,
-        ngram=hw.ctc.Ngram.train(known.texts, alphabet),
-        lexicon=hw.ctc.Lexicon(known.texts, alphabet),
-        **BEAM,
-    )
-    return (
-        hw.evaluation.compare(lines.texts, [reading.text for reading in greedy]),
-        hw.evaluation.compare(lines.texts, [readings[0].text for readings in beam]),
-    )
 
 
 def figures(report: LineReport) -> dict[str, float]:
