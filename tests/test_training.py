@@ -1,11 +1,12 @@
 import csv
+import dataclasses
 import math
 
 import keras
 import numpy as np
 import pytest
 
-from handwriting import models, training
+from handwriting import evaluation, models, training
 from handwriting.alphabet import DIGITS, LETTERS
 from handwriting.data import CharacterDataset
 from handwriting.datasets import digits
@@ -203,6 +204,60 @@ def test_batches_hold_every_image_once_an_epoch_in_another_order(tiny):
     for images in (first, second):
         assert sorted(map(bytes, images)) == sorted(map(bytes, tiny.images))
     assert not np.array_equal(first, second)
+
+
+def test_each_epoch_can_have_images_of_its_own(tiny):
+    seen = []
+
+    def afresh(epoch):
+        seen.append(epoch)
+        return dataclasses.replace(tiny, images=np.roll(tiny.images, epoch, axis=2))
+
+    model = models.dense_small(tiny.alphabet, rng=0)
+    batches = training.Batches(afresh(0), batch_size=len(tiny), afresh=afresh)
+    first = batches[0][0]
+    batches.on_epoch_end()
+    training.fit(model, afresh, validation=tiny, epochs=2, rng=0)
+
+    assert (batches[0][0] == np.roll(first, 1, axis=2)).all()
+    assert seen[:4] == [0, 1, 0, 1]
+
+
+def test_epochs_of_different_size_are_refused(tiny):
+    model = models.dense_small(tiny.alphabet, rng=0)
+
+    with pytest.raises(ValueError, match="all epochs must be like the first"):
+        training.fit(
+            model, lambda epoch: tiny.select(slice(epoch, None)), validation=None, epochs=3
+        )
+
+
+def test_no_share_of_changing_images_is_held_back(tiny):
+    model = models.dense_small(tiny.alphabet, rng=0)
+
+    with pytest.raises(ValueError, match=r"must be a dataset or None .* got 0.1"):
+        training.fit(model, lambda _: tiny)
+
+
+def test_smoothed_labels_keep_scores_from_the_ends(tiny):
+    sharp, smooth = (models.dense_small(tiny.alphabet, rng=0) for _ in range(2))
+    options = {"validation": None, "epochs": 20, "rng": 0}
+
+    training.fit(sharp, tiny, **options)
+    training.fit(smooth, tiny, label_smoothing=0.3, **options)
+
+    tops = [evaluation.predict(model, tiny.images).max(axis=1) for model in (sharp, smooth)]
+    assert np.median(tops[0]) > 0.95
+    assert np.median(tops[1]) < 0.85
+
+
+def test_an_optimizer_takes_the_place_of_adam(tiny):
+    model = models.dense_small(tiny.alphabet, rng=0)
+    before = model.get_weights()
+
+    training.fit(model, tiny, optimizer=keras.optimizers.SGD(0.0), epochs=1, rng=0)
+
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
 
 
 def test_batches_without_a_seed_keep_the_order(tiny):

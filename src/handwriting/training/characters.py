@@ -8,7 +8,7 @@ images, augmentation, dropout) depends only on the seed, the epoch and the batch
 import dataclasses
 import importlib.util
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -35,6 +35,8 @@ from handwriting.training.callbacks import (
 __all__ = ["Augmentation", "Batches", "augment", "fit"]
 
 Schedule = Literal["cosine", "plateau", "constant"]
+Epochs = Callable[[int], CharacterDataset]
+"""Makes the dataset of an epoch, from 0."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +58,15 @@ class Augmentation:
 
 def fit(
     model: keras.Model,
-    train: CharacterDataset,
+    train: CharacterDataset | Epochs,
     *,
     validation: CharacterDataset | float | None = 0.1,
     epochs: int = 10,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     schedule: Schedule = "cosine",
+    optimizer: keras.Optimizer | None = None,
+    label_smoothing: float = 0.0,
     patience: int = 5,
     augmentation: Augmentation | None = None,
     checkpoint: StrPath | None = None,
@@ -80,7 +84,8 @@ def fit(
     Args:
         model: from a builder of :mod:`handwriting.models`, or any Keras model that eats (n, h, w)
             uint8 and gives (n, classes).
-        train: what to learn from.
+        train: what to learn from; or a function of the epoch, from 0, that makes it, for images
+            that are drawn afresh in each. All epochs have one alphabet, shape and number of images.
         validation: a dataset, the stratified share of ``train`` to hold back, or None.
         epochs: passes over the training images, at most.
         batch_size: images a step.
@@ -88,6 +93,8 @@ def fit(
         schedule: what becomes of the learning rate: ``"cosine"`` goes down to 0 over all epochs,
             ``"plateau"`` halves it after ``patience // 2`` epochs without a lower validation loss,
             ``"constant"`` keeps it.
+        optimizer: takes the place of Adam, and of ``learning_rate`` and ``schedule``.
+        label_smoothing: in [0, 1), the share of the truth that all characters are given alike.
         patience: epochs without progress before training stops. With ``"cosine"`` a run that stops
             early misses the low learning rates at the end; ``patience=epochs`` never stops.
         augmentation: move the training images at random; they are never stored.
@@ -115,20 +122,17 @@ def fit(
         ['accuracy', 'learning_rate', 'loss', 'val_accuracy', 'val_loss']
     """
     check_arguments(epochs=epochs, batch_size=batch_size, patience=patience)
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
-    if schedule not in get_args(Schedule):
-        raise ValueError(f"schedule must be one of {get_args(Schedule)}, got {schedule!r}")
+    _check_options(learning_rate, schedule, label_smoothing)
+    train, afresh = _first(train, validation)
     _check_fits(model, train)
     _check_outputs(checkpoint, csv, tensorboard)
     seed = int(np.random.default_rng(rng).integers(2**31))
     indices, held_back = _hold_back(model, train, validation, seed)
-    batches = Batches(train, indices, batch_size=batch_size, seed=seed, augmentation=augmentation)
-    rate = learning_rate
-    if schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
-    loss = "sparse_categorical_crossentropy"
-    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    options: dict[str, Any] = {"batch_size": batch_size, "seed": seed}
+    batches = Batches(train, indices, augmentation=augmentation, afresh=afresh, **options)
+    if optimizer is None:
+        optimizer = _adam(learning_rate, schedule, epochs * len(batches))
+    model.compile(optimizer, _cross_entropy(label_smoothing), metrics=["accuracy"])
     reseed = Reseed(seed)
     callbacks = [reseed, StopOnNaN()]
     if held_back is not None:
@@ -170,9 +174,10 @@ class Batches(keras.utils.PyDataset):
         batch_size: images a batch; the last one may be smaller.
         seed: shuffle the images anew for each epoch; None leaves them in order.
         augmentation: move the images at random.
+        afresh: makes the dataset of each epoch after the first.
 
     Raises:
-        ValueError: there are no images.
+        ValueError: there are no images, or those of a later epoch are others in number or shape.
     """
 
     def __init__(
@@ -183,10 +188,11 @@ class Batches(keras.utils.PyDataset):
         batch_size: int = 128,
         seed: int | None = None,
         augmentation: Augmentation | None = None,
+        afresh: Epochs | None = None,
     ) -> None:
         super().__init__()
-        # Plain views: indexing a memory map as such costs half as much again.
-        self._images, self._labels = np.asarray(dataset.images), np.asarray(dataset.labels)
+        self._dataset, self._afresh = dataset, afresh
+        self._take(dataset)
         self._indices = np.arange(len(dataset)) if indices is None else indices
         if not len(self._indices):
             raise ValueError(f"there must be images to make batches of, got none in {dataset!r}")
@@ -209,9 +215,19 @@ class Batches(keras.utils.PyDataset):
         return images, self._labels.take(which)
 
     def on_epoch_end(self) -> None:
-        """Called by Keras: make the order of the next epoch."""
+        """Called by Keras: make the order of the next epoch, and its images where they change."""
         self._epoch += 1
+        if self._afresh is not None:
+            self._take(self._afresh(self._epoch))
         self._shuffle()
+
+    def _take(self, dataset: CharacterDataset) -> None:
+        first = self._dataset
+        facts = len(first), first.image_shape, first.alphabet
+        if (len(dataset), dataset.image_shape, dataset.alphabet) != facts:
+            raise ValueError(f"all epochs must be like the first, {first!r}, got {dataset!r}")
+        # Plain views: indexing a memory map as such costs half as much again.
+        self._images, self._labels = np.asarray(dataset.images), np.asarray(dataset.labels)
 
     def _shuffle(self) -> None:
         self._order = self._indices
@@ -291,6 +307,47 @@ def _hold_back(
         return None, Batches(validation, batch_size=1024)
     rest, part = train.split_indices(validation, rng=seed)
     return rest, Batches(train, part, batch_size=1024)
+
+
+def _check_options(learning_rate: float, schedule: str, label_smoothing: float) -> None:
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
+    if schedule not in get_args(Schedule):
+        raise ValueError(f"schedule must be one of {get_args(Schedule)}, got {schedule!r}")
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")
+
+
+def _first(
+    train: CharacterDataset | Epochs, validation: CharacterDataset | float | None
+) -> tuple[CharacterDataset, Epochs | None]:
+    """The dataset of the first epoch, and what makes the others where they differ."""
+    if isinstance(train, CharacterDataset):
+        return train, None
+    if validation is None or isinstance(validation, CharacterDataset):
+        return train(0), train
+    raise ValueError(
+        "validation must be a dataset or None where train makes each epoch's images, got "
+        f"{validation}: no share of them can be held back"
+    )
+
+
+def _adam(learning_rate: float, schedule: Schedule, steps: int) -> keras.Optimizer:
+    if schedule == "cosine":
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    return keras.optimizers.Adam(learning_rate)
+
+
+def _cross_entropy(smoothing: float) -> Any:
+    """The loss, with a truth of which all characters have a share."""
+    if not smoothing:
+        return "sparse_categorical_crossentropy"
+
+    def loss(labels: Any, scores: Any) -> Any:
+        truths = keras.ops.one_hot(keras.ops.reshape(labels, [-1]), scores.shape[-1])
+        return keras.losses.categorical_crossentropy(truths, scores, label_smoothing=smoothing)
+
+    return loss
 
 
 def _watchers(patience: int, schedule: Schedule) -> list[keras.callbacks.Callback]:
