@@ -37,6 +37,9 @@ class CharacterDataset:
             the form of these images, if there is one.
         skipped: what the loader left out. It belongs to the whole set: what :meth:`select`,
             :meth:`sample` and :meth:`split` give has none.
+        writers: (n,) integers, one number for each person, whose images are all those of that
+            number; copied, as read-only int64. Negative: nobody's, as null images are. None where
+            the source does not tell.
 
     Raises:
         ValueError: shapes, dtypes or lengths do not fit, a label is outside the alphabet, or the
@@ -56,6 +59,7 @@ class CharacterDataset:
     name: str = ""
     recipe: str | None = None
     skipped: Sequence[Skipped] = ()
+    writers: Labels | None = None
 
     def __post_init__(self) -> None:
         checks.facts(self.alphabet, self.name, self.recipe)
@@ -68,6 +72,7 @@ class CharacterDataset:
             )
         object.__setattr__(self, "labels", checks.own(labels))
         object.__setattr__(self, "skipped", checks.skipped(self.skipped))
+        object.__setattr__(self, "writers", checks.writers(self.writers, len(self)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -127,7 +132,11 @@ class CharacterDataset:
             characters = which if isinstance(which, str) else index.tolist()
             index = np.isin(self.labels, self.alphabet.encode(characters))
         return dataclasses.replace(
-            self, images=self.images[index], labels=self.labels[index], skipped=()
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            skipped=(),
+            writers=None if self.writers is None else self.writers[index],
         )
 
     def sample(self, n: int, *, rng: int | np.random.Generator) -> CharacterDataset:
@@ -265,7 +274,9 @@ class CharacterDataset:
     def concat(self, *others: CharacterDataset, name: str | None = None) -> CharacterDataset:
         """This dataset's images followed by those of others, in memory.
 
-        Different alphabets are united in the order of first appearance, null first.
+        Different alphabets are united in the order of first appearance, null first. One number in
+        two sets means two writers: those of each set are shifted past those before it. Where one
+        set with images does not tell its writers, nor does the result.
 
         Args:
             *others: datasets with images of the same shape.
@@ -297,13 +308,14 @@ class CharacterDataset:
             " + ".join(each.name for each in everyone) if name is None else name,
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
             [entry for each in everyone for entry in each.skipped],
+            checks.joined(each.writers for each in everyone if len(each)),
         )
 
     def with_null(self, share: float, *, rng: int | np.random.Generator) -> CharacterDataset:
         """These images with images of nothing among them, at random places, in memory.
 
         The alphabet gets the null class, at label 0, if it has none. Null images that are there
-        already count: only what is missing is made.
+        already count: only what is missing is made. It is by nobody: writer -1.
 
         Args:
             share: of null images in the result, in (0, 1), as near as whole images come to it.
@@ -338,10 +350,16 @@ class CharacterDataset:
         images[~added] = self.images
         labels = np.zeros(total, np.int64)
         labels[~added] = named.labels
-        return dataclasses.replace(named, images=images, labels=labels)
+        writers = None
+        if self.writers is not None:
+            writers = np.full(total, -1)
+            writers[~added] = self.writers
+        return dataclasses.replace(named, images=images, labels=labels, writers=writers)
 
     def save(self, path: StrPath) -> None:
         """Write the dataset as a folder of ``images.npy``, ``labels.npy`` and ``dataset.json``.
+
+        Writers that are known stand in ``writers.npy``.
 
         Args:
             path: the folder to make; it must not exist.
@@ -360,7 +378,7 @@ class CharacterDataset:
             "recipe": self.recipe,
             "skipped": self.skipped,
         }
-        return storage.Files(facts, {"labels": self.labels})
+        return storage.Files(facts, {"labels": self.labels}, self.writers)
 
     @classmethod
     def open(cls, path: StrPath) -> CharacterDataset:
@@ -377,8 +395,9 @@ class CharacterDataset:
             facts, alphabet = saved.facts, Alphabet(saved.facts["alphabet"])
             images, labels = saved.array("images"), saved.array("labels")
             # Sets that were saved by version 0.1.0 skipped nothing.
-            skipped = facts.get("skipped", ())
-            return cls(images, labels, alphabet, facts["name"], facts["recipe"], skipped)
+            skipped, writers = facts.get("skipped", ()), saved.writers()
+            name, recipe = facts["name"], facts["recipe"]
+            return cls(images, labels, alphabet, name, recipe, skipped, writers)
 
 
 _FORMAT = "handwriting characters 1"

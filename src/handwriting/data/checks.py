@@ -19,11 +19,13 @@ __all__ = [
     "images",
     "index",
     "integers",
+    "joined",
     "own",
     "sample",
     "skipped",
     "told",
     "union",
+    "writers",
 ]
 
 
@@ -86,6 +88,35 @@ def own(values: NDArray[Any]) -> NDArray[np.int64]:
     copy = values.astype(np.int64)
     copy.flags.writeable = False
     return copy
+
+
+def writers(values: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+    """The numbers of writers as int64, if they are integers of shape (n,), or None."""
+    if values is None:
+        return None
+    array = integers(values, n, "writers")
+    if array.dtype == np.uint64 and array.size and array.max() > _GREATEST:
+        raise ValueError(f"writers must be at most {_GREATEST}, got {array.max()}; {_FEWER}")
+    return own(array)
+
+
+def joined(parts: Iterable[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
+    """The writers of sets one after another; one number in two sets means two people."""
+    shifted: list[NDArray[np.int64]] = []
+    start = 0
+    for part in parts:
+        if part is None:
+            return None
+        greatest = start + int(part.max(initial=-1))
+        if greatest > _GREATEST:
+            raise ValueError(f"writers must stay at most {_GREATEST}, got {greatest}; {_FEWER}")
+        shifted.append(np.where(part < 0, part, part + start))
+        start = greatest + 1
+    return np.concatenate(shifted) if shifted else None
+
+
+_GREATEST = np.iinfo(np.int64).max
+_FEWER = "number them from 0 with np.unique(writers, return_inverse=True)"
 
 
 def fraction(value: float) -> None:

@@ -41,6 +41,9 @@ class LineDataset:
             to the form of these images, if there is one.
         skipped: what the loader left out. It belongs to the whole set: what :meth:`select`,
             :meth:`sample` and :meth:`split` give has none.
+        writers: (n,) integers, one number for each person, whose images are all those of that
+            number; copied, as read-only int64. Negative: nobody's. None where
+            the source does not tell.
 
     Raises:
         ValueError: shapes, dtypes or lengths do not fit, a width is outside the image, a text has a
@@ -63,6 +66,7 @@ class LineDataset:
     name: str = ""
     recipe: str | None = None
     skipped: Sequence[Skipped] = ()
+    writers: Labels | None = None
 
     def __post_init__(self) -> None:
         checks.facts(self.alphabet, self.name, self.recipe, find_line_recipe)
@@ -79,6 +83,7 @@ class LineDataset:
         object.__setattr__(self, "widths", checks.own(widths))
         object.__setattr__(self, "texts", texts)
         object.__setattr__(self, "skipped", checks.skipped(self.skipped))
+        object.__setattr__(self, "writers", checks.writers(self.writers, len(self)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -128,7 +133,12 @@ class LineDataset:
         else:
             texts = [self.texts[position] for position in np.arange(len(self))[index].tolist()]
         return dataclasses.replace(
-            self, images=self.images[index], widths=self.widths[index], texts=texts, skipped=()
+            self,
+            images=self.images[index],
+            widths=self.widths[index],
+            texts=texts,
+            skipped=(),
+            writers=None if self.writers is None else self.writers[index],
         )
 
     def sample(self, n: int, *, rng: int | np.random.Generator) -> LineDataset:
@@ -215,7 +225,9 @@ class LineDataset:
         """This dataset's lines followed by those of others, in memory.
 
         Narrower images are padded with paper on the right; the alphabets are united in the order of
-        first appearance, null first; what was skipped is listed together.
+        first appearance, null first; what was skipped is listed together. One number in two sets
+        means two writers: those of each set are shifted past those before it. Where one set with
+        lines does not tell its writers, nor does the result.
 
         Raises:
             ValueError: the images differ in height.
@@ -240,10 +252,13 @@ class LineDataset:
             " + ".join(each.name for each in everyone) if name is None else name,
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
             [skipped for each in everyone for skipped in each.skipped],
+            checks.joined(each.writers for each in everyone if len(each)),
         )
 
     def save(self, path: StrPath) -> None:
         """Write a folder of ``images.npy``, ``widths.npy``, ``texts.txt`` and ``dataset.json``.
+
+        Writers that are known stand in ``writers.npy``.
 
         Args:
             path: the folder to make; it must not exist.
@@ -262,7 +277,7 @@ class LineDataset:
             "recipe": self.recipe,
             "skipped": self.skipped,
         }
-        return storage.Files(facts, {"widths": self.widths}, self.texts)
+        return storage.Files(facts, {"widths": self.widths}, self.writers, self.texts)
 
     @classmethod
     def open(cls, path: StrPath) -> LineDataset:
@@ -278,8 +293,9 @@ class LineDataset:
         with storage.reading(path, _FORMAT) as saved:
             facts, alphabet = saved.facts, Alphabet(saved.facts["alphabet"])
             images, widths, texts = saved.array("images"), saved.array("widths"), saved.texts()
-            skipped = facts["skipped"]
-            return cls(images, widths, texts, alphabet, facts["name"], facts["recipe"], skipped)
+            name, recipe, skipped = facts["name"], facts["recipe"], facts["skipped"]
+            writers = saved.writers()
+            return cls(images, widths, texts, alphabet, name, recipe, skipped, writers)
 
 
 _FORMAT = "handwriting lines 1"
