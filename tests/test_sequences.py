@@ -433,6 +433,7 @@ def test_parts_of_different_alphabets_are_not_saved(one_each, tmp_path):
         sequences.save(parts, tmp_path / "lines")
     with pytest.raises(ValueError, match="got none"):
         sequences.save([], tmp_path / "lines")
+    assert not any(tmp_path.iterdir())
 
 
 def test_save_keeps_writers(tmp_path):
@@ -446,10 +447,9 @@ def test_save_keeps_writers(tmp_path):
 
     assert LineDataset.open(tmp_path / "lines").writers.tolist() == [4, 0, 4, 1]
     unknown = LineDataset(images, [9, 9], ["1", "2"], DIGITS)
-    with pytest.raises(ValueError, match=r"tell their writers, or none, got 1 of 2.*writers=None"):
+    with pytest.raises(ValueError, match=r"tell their writers, or none.*writers=None"):
         sequences.save([parts[0], unknown], tmp_path / "both")
     assert not (tmp_path / "both").exists()
-    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

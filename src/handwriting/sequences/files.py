@@ -53,16 +53,16 @@ def save(parts: LineDataset | Iterable[LineDataset], path: StrPath) -> None:
             alphabets.setdefault(part.alphabet.characters, part.select(slice(0)))
             if len(alphabets) > 1:
                 raise ValueError(f"all parts must have one alphabet, got also {part.alphabet!r}")
+            if (part.writers is None) != (writers[0] is None):
+                raise ValueError(
+                    "all parts must tell their writers, or none; take them out with "
+                    "dataclasses.replace(part, writers=None)"
+                )
             yield part.images
 
     def finish(whole: Image) -> LineDataset:
         (first,) = alphabets.values()
         known = [numbers for numbers in writers if numbers is not None]
-        if known and len(known) < len(writers):
-            raise ValueError(
-                f"all parts must tell their writers, or none, got {len(known)} of {len(writers)} "
-                "that do; take them out with dataclasses.replace(part, writers=None)"
-            )
         return LineDataset(
             whole,
             np.concatenate(widths),
