@@ -604,3 +604,75 @@ def test_a_set_saved_before_sets_knew_writers_opens(tiny, tmp_path):
     (tmp_path / "old" / "dataset.json").write_text(json.dumps(facts))
 
     assert CharacterDataset.open(tmp_path / "old").writers is None
+
+
+def mixed_writers():
+    """12 writers of 1 to 12 images and 40 images of nobody, all mixed."""
+    writers = np.concatenate([np.repeat(np.arange(12) * 10, np.arange(1, 13)), np.full(40, -1)])
+    writers = np.random.default_rng(5).permutation(writers)
+    return dataset_of(np.arange(len(writers)) % 10, writers=writers)
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_split_by_writer_keeps_each_in_one_part(fraction, seed):
+    dataset = mixed_writers()
+
+    first, second = dataset.split_indices(fraction, by_writer=True, rng=seed)
+
+    assert sorted([*first, *second]) == list(range(len(dataset)))
+    assert (np.diff(first) > 0).all()
+    assert (np.diff(second) > 0).all()
+    one, other = (set(dataset.writers[part].tolist()) - {-1} for part in (first, second))
+    assert one
+    assert other
+    assert not one & other
+    drawn = dataset.writers[second]
+    assert (drawn == -1).sum() == round(40 * fraction)
+    # A writer is taken or left, whichever is nearer: half the largest is the most that can be off.
+    assert abs((drawn != -1).sum() - 78 * fraction) <= 6
+
+
+def test_a_split_by_writer_depends_on_the_seed_alone():
+    dataset = mixed_writers()
+
+    again = [dataset.split_indices(0.3, by_writer=True, rng=1)[1].tolist() for _ in range(2)]
+    seconds = {tuple(dataset.split_indices(0.3, by_writer=True, rng=s)[1]) for s in range(20)}
+
+    assert again[0] == again[1]
+    assert len(seconds) == 20
+    first, second = dataset.split(0.3, by_writer=True, rng=1)
+    assert second.images[:, 0, 0].tolist() == again[0]
+    assert len(first) + len(second) == len(dataset)
+
+
+def test_a_split_by_writer_takes_each_as_often():
+    dataset = dataset_of([0] * 20, writers=np.arange(20) // 2)
+
+    drawn = [dataset.split(0.3, by_writer=True, rng=seed)[1] for seed in range(400)]
+
+    assert {len(part) for part in drawn} == {6}
+    often = np.bincount(np.concatenate([part.writers[::2] for part in drawn]), minlength=10)
+    # 400 drawings of 3 in 10: 120 expected, with a standard deviation of 9.2.
+    assert abs(often - 120).max() < 4 * 9.2
+
+
+@pytest.mark.parametrize(
+    ("fraction", "sizes"), [(0.01, {2}), (0.3, {2}), (0.5, {2, 4}), (0.99, {4})]
+)
+def test_a_split_by_writer_comes_as_near_as_whole_writers_do(fraction, sizes):
+    dataset = dataset_of([0] * 6, writers=[7, 7, 7, 7, 3, 3])
+
+    parts = [dataset.split(fraction, by_writer=True, rng=seed) for seed in range(20)]
+
+    assert {len(second) for _, second in parts} == sizes
+    assert {len(first) for first, _ in parts} == {6 - size for size in sizes}
+
+
+def test_a_split_by_writer_needs_two_writers():
+    with pytest.raises(ValueError, match="needs a dataset with writers"):
+        dataset_of([0, 0]).split(0.5, by_writer=True, rng=0)
+    with pytest.raises(ValueError, match="needs two writers or more to split, got 1"):
+        dataset_of([0] * 4, writers=[3, 3, -1, -2]).split(0.5, by_writer=True, rng=0)
+    with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
+        mixed_writers().split(1, by_writer=True, rng=0)

@@ -337,3 +337,19 @@ def test_writers_are_saved_where_they_are_known(tmp_path):
     (tmp_path / "set" / "writers.npy").unlink()
     with pytest.raises(MissingDataError, match=r"writers\.npy is missing"):
         LineDataset.open(tmp_path / "set")
+
+
+def test_a_split_by_writer_keeps_each_in_one_part():
+    lines = lines_of(["a"] * 30, writers=[*range(9), -1] * 3)
+
+    first, second = lines.split(0.4, by_writer=True, rng=0)
+
+    assert sorted(positions(first) + positions(second)) == list(range(30))
+    assert set(first.writers.tolist()) & set(second.writers.tolist()) == {-1}
+    assert np.bincount(second.writers + 1, minlength=10)[0] == 1
+    assert len(second) == 1 + 12
+    assert positions(lines.split(0.4, by_writer=True, rng=1)[1]) != positions(second)
+    with pytest.raises(ValueError, match="needs a dataset with writers"):
+        lines_of(["a"] * 30).split(0.4, by_writer=True, rng=0)
+    with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
+        lines.split(0, by_writer=True, rng=0)

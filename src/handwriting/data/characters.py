@@ -157,23 +157,31 @@ class CharacterDataset:
         return self.select(checks.sample(len(self), n, rng))
 
     def split_indices(
-        self, fraction: float, *, rng: int | np.random.Generator
+        self, fraction: float, *, by_writer: bool = False, rng: int | np.random.Generator
     ) -> tuple[Indices, Indices]:
         """Positions of two stratified parts, drawn at random: each class in the same shares.
 
         Args:
             fraction: share of the second part, in (0, 1).
+            by_writer: whether each writer stands in one of the parts only. The parts are then not
+                stratified: a class may be missing from one of them.
             rng: a seed or a generator.
 
         Returns:
             Two sorted int64 arrays, which together hold every position once. The second has
             ``round(n * fraction)`` positions, or as many as it can without taking the last image of
-            a class from the first; a class with a single image stays in the first.
+            a class from the first; a class with a single image stays in the first. By writer, whole
+            writers are taken in random order, each if that brings the second part nearer to its
+            share, one at least; images of nobody are drawn one by one.
 
         Raises:
-            ValueError: ``fraction`` is out of range, or leaves one part without images.
+            ValueError: ``fraction`` is out of range, or leaves one part without images; or, by
+                writer, the writers are not known, or fewer than two.
         """
         checks.fraction(fraction)
+        if by_writer:
+            chosen = checks.whole_writers(self.writers, fraction, rng)
+            return np.flatnonzero(~chosen), np.flatnonzero(chosen)
         generator = np.random.default_rng(rng)
         classes = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
         shares = _shares([len(members) for members in classes], fraction)
@@ -188,7 +196,7 @@ class CharacterDataset:
         return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
     def split(
-        self, fraction: float, *, rng: int | np.random.Generator
+        self, fraction: float, *, by_writer: bool = False, rng: int | np.random.Generator
     ) -> tuple[CharacterDataset, CharacterDataset]:
         """Two stratified parts, the second with ``fraction`` of the images (see split_indices).
 
@@ -197,8 +205,16 @@ class CharacterDataset:
             >>> train, validation = digits.load("train").split(0.1, rng=0)
             >>> len(train), len(validation)
             (1293, 144)
+
+            Where the writers are known, the second part can be by people whom the first lacks:
+
+            >>> images, people = np.zeros((6, 28, 28), np.uint8), [0, 0, 1, 1, 2, 2]
+            >>> mine = CharacterDataset(images, [3, 7] * 3, Alphabet("0123456789"), writers=people)
+            >>> train, test = mine.split(0.3, by_writer=True, rng=0)
+            >>> train.writers, test.writers
+            (array([0, 0, 1, 1]), array([2, 2]))
         """
-        first, second = self.split_indices(fraction, rng=rng)
+        first, second = self.split_indices(fraction, by_writer=by_writer, rng=rng)
         return self.select(first), self.select(second)
 
     def relabel(

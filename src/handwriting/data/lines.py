@@ -150,21 +150,33 @@ class LineDataset:
         return self.select(checks.sample(len(self), n, rng))
 
     def split(
-        self, fraction: float, *, rng: int | np.random.Generator
+        self, fraction: float, *, by_writer: bool = False, rng: int | np.random.Generator
     ) -> tuple[LineDataset, LineDataset]:
         """Two parts drawn at random, which together hold every line once, in the order of this set.
 
-        Lines of one writer may come to stand in both parts; where the source tells the writers,
-        split by them with :meth:`select`.
-
         Args:
             fraction: share of the second part, in (0, 1); it has ``round(n * fraction)`` lines.
+            by_writer: whether each writer stands in one of the parts only. Whole writers are then
+                taken in random order, each if that brings the second part nearer to its share, one
+                at least; lines of nobody are drawn one by one.
             rng: a seed or a generator.
 
         Raises:
-            ValueError: ``fraction`` is out of range, or leaves one part without lines.
+            ValueError: ``fraction`` is out of range, or leaves one part without lines; or, by
+                writer, the writers are not known, or fewer than two.
+
+        Example:
+            >>> from handwriting.alphabet import LOWERCASE
+            >>> images, texts = np.zeros((4, 32, 100), np.uint8), ["to", "be", "or", "not"]
+            >>> lines = LineDataset(images, [100] * 4, texts, LOWERCASE, writers=[5, 8, 5, 8])
+            >>> first, second = lines.split(0.5, by_writer=True, rng=0)
+            >>> first.texts, second.texts
+            (('be', 'not'), ('to', 'or'))
         """
         checks.fraction(fraction)
+        if by_writer:
+            marked = checks.whole_writers(self.writers, fraction, rng)
+            return self.select(~marked), self.select(marked)
         share = round(len(self) * fraction)
         if not 0 < share < len(self):
             raise ValueError(f"a share of {fraction} of {len(self)} lines leaves one part empty")
