@@ -16,11 +16,12 @@ from handwriting.data import CharacterDataset
 from handwriting.errors import CorruptFileError, MissingDataError
 
 
-def dataset_of(labels, alphabet=DIGITS):
+def dataset_of(labels, alphabet=DIGITS, writers=None):
     """Images whose first pixel tells their position."""
     images = np.zeros((len(labels), 4, 5), np.uint8)
     images[:, 0, 0] = np.arange(len(labels))
-    return CharacterDataset(images, np.array(labels, np.int64), alphabet, "some")
+    labels = np.array(labels, np.int64)
+    return CharacterDataset(images, labels, alphabet, "some", writers=writers)
 
 
 def test_it_tells_what_it_is():
@@ -489,3 +490,189 @@ def test_a_damaged_header_gives_no_other_images(right, wrong, tmp_path):
 
     with pytest.raises(CorruptFileError, match="saved is damaged .*; make the dataset again"):
         CharacterDataset.open(tmp_path / "saved")
+
+
+def test_writers_are_numbers_for_each_image():
+    dataset = dataset_of([1, 2, 3], writers=np.array([2**40, -1, 0], ">i8"))
+
+    assert dataset.writers.tolist() == [2**40, -1, 0]
+    assert dataset.writers.dtype == np.int64
+    assert dataset_of([]).writers is None
+    assert dataset_of([], writers=[]).writers.tolist() == []
+    with pytest.raises(ValueError, match=r"writers must be integers of shape \(3,\).*\(2,\)"):
+        dataset_of([1, 2, 3], writers=[0, 1])
+    with pytest.raises(ValueError, match="writers must be integers.*got float64"):
+        dataset_of([1], writers=[0.0])
+    with pytest.raises(ValueError, match="writers must be at most .*got 18446744073709551615"):
+        dataset_of([1], writers=np.array([2**64 - 1], np.uint64))
+
+
+def test_writers_cannot_be_changed_behind_the_checks():
+    writers = np.array([1, 2])
+    dataset = dataset_of([1, 2], writers=writers)
+    writers[0] = 99
+
+    assert dataset.writers.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        dataset.writers[0] = 99
+
+
+def test_writers_stay_with_their_images():
+    dataset = dataset_of(range(10), writers=np.arange(10) * 7)
+
+    parts = [
+        *(dataset.select(slice(2, 5)), dataset.select([4, 1]), dataset.select("93")),
+        *(
+            dataset.sample(4, rng=0),
+            *dataset_of([1] * 9, writers=np.arange(9) * 7).split(0.4, rng=0),
+        ),
+        dataset.relabel(Alphabet("73"), outside="drop"),
+    ]
+    for part in parts:
+        assert len(part) > 1
+        assert part.writers.tolist() == (part.images[:, 0, 0].astype(int) * 7).tolist()
+
+
+def test_null_images_are_by_nobody():
+    dataset = dataset_of([1] * 30, writers=np.arange(30))
+
+    mixed = dataset.with_null(0.5, rng=0)
+
+    assert (mixed.writers[mixed.labels == 0] == -1).all()
+    assert mixed.writers[mixed.labels != 0].tolist() == list(range(30))
+    assert dataset_of([1] * 30).with_null(0.5, rng=0).writers is None
+
+
+def test_concat_takes_equal_numbers_of_two_sets_for_two_people():
+    first = dataset_of([1, 2, 3], writers=[4, -1, 0])
+    nobody = dataset_of([0], writers=[-7])
+    nothing = dataset_of([])
+
+    both = nothing.concat(first, nobody, nothing, first)
+
+    assert both.writers.tolist() == [4, -1, 0, -7, 9, -1, 5]
+    assert first.concat(dataset_of([1])).writers is None
+    assert nothing.concat(nothing).writers is None
+
+
+def test_concat_never_mixes_up_writers_of_great_numbers():
+    great = dataset_of([1, 2], writers=[2**63 - 1, 0])
+
+    assert dataset_of([1], writers=[-1]).concat(great).writers.tolist() == [-1, 2**63 - 1, 0]
+    with pytest.raises(ValueError, match=r"writers must stay at most .*return_inverse=True"):
+        dataset_of([1], writers=[0]).concat(great)
+
+
+def test_writers_are_saved_where_they_are_known(tmp_path):
+    dataset = dataset_of([3, 1, 4], writers=[5, -1, 5])
+    dataset.save(tmp_path / "set")
+
+    opened = CharacterDataset.open(tmp_path / "set")
+
+    assert isinstance(opened.writers, np.memmap)
+    assert opened.writers.tolist() == [5, -1, 5]
+    opened.select([0, 1]).save(tmp_path / "part")
+    assert CharacterDataset.open(tmp_path / "part").writers.tolist() == [5, -1]
+    dataset_of([3]).save(tmp_path / "unknown")
+    assert not (tmp_path / "unknown" / "writers.npy").exists()
+    assert CharacterDataset.open(tmp_path / "unknown").writers is None
+
+
+def test_damaged_writers_are_told(tmp_path):
+    dataset_of([3, 1], writers=[0, 1]).save(tmp_path / "set")
+    file, facts = tmp_path / "set" / "writers.npy", tmp_path / "set" / "dataset.json"
+    whole = file.read_bytes()
+    for length in range(0, len(whole), 7):
+        file.write_bytes(whole[:length])
+        with pytest.raises(CorruptFileError, match="set is damaged"):
+            CharacterDataset.open(tmp_path / "set")
+    np.save(file, np.array([0, 1, 2]))
+    with pytest.raises(CorruptFileError, match=r"writers must be integers of shape \(2,\)"):
+        CharacterDataset.open(tmp_path / "set")
+    file.unlink()
+    with pytest.raises(MissingDataError, match=r"writers\.npy is missing"):
+        CharacterDataset.open(tmp_path / "set")
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "writers": "yes"}))
+    with pytest.raises(CorruptFileError, match="writers in dataset.json must be true or false"):
+        CharacterDataset.open(tmp_path / "set")
+
+
+def test_a_set_saved_before_sets_knew_writers_opens(tiny, tmp_path):
+    tiny.save(tmp_path / "old")
+    facts = json.loads((tmp_path / "old" / "dataset.json").read_text())
+    assert facts.pop("writers") is False
+    (tmp_path / "old" / "dataset.json").write_text(json.dumps(facts))
+
+    assert CharacterDataset.open(tmp_path / "old").writers is None
+
+
+def mixed_writers():
+    """12 writers of 1 to 12 images and 40 images of nobody, all mixed."""
+    writers = np.concatenate([np.repeat(np.arange(12) * 10, np.arange(1, 13)), np.full(40, -1)])
+    writers = np.random.default_rng(5).permutation(writers)
+    return dataset_of(np.arange(len(writers)) % 10, writers=writers)
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_split_by_writer_keeps_each_in_one_part(fraction, seed):
+    dataset = mixed_writers()
+
+    first, second = dataset.split_indices(fraction, by_writer=True, rng=seed)
+
+    assert sorted([*first, *second]) == list(range(len(dataset)))
+    assert (np.diff(first) > 0).all()
+    assert (np.diff(second) > 0).all()
+    one, other = (set(dataset.writers[part].tolist()) - {-1} for part in (first, second))
+    assert one
+    assert other
+    assert not one & other
+    drawn = dataset.writers[second]
+    assert (drawn == -1).sum() == round(40 * fraction)
+    # A writer is taken or left, whichever is nearer: half the largest is the most that can be off.
+    assert abs((drawn != -1).sum() - 78 * fraction) <= 6
+
+
+def test_a_split_by_writer_depends_on_the_seed_alone():
+    dataset = mixed_writers()
+
+    again = [dataset.split_indices(0.3, by_writer=True, rng=1)[1].tolist() for _ in range(2)]
+    seconds = {tuple(dataset.split_indices(0.3, by_writer=True, rng=s)[1]) for s in range(20)}
+
+    assert again[0] == again[1]
+    assert len(seconds) == 20
+    first, second = dataset.split(0.3, by_writer=True, rng=1)
+    assert second.images[:, 0, 0].tolist() == again[0]
+    assert len(first) + len(second) == len(dataset)
+
+
+def test_a_split_by_writer_takes_each_as_often():
+    dataset = dataset_of([0] * 20, writers=np.arange(20) // 2)
+
+    drawn = [dataset.split(0.3, by_writer=True, rng=seed)[1] for seed in range(400)]
+
+    assert {len(part) for part in drawn} == {6}
+    often = np.bincount(np.concatenate([part.writers[::2] for part in drawn]), minlength=10)
+    # 400 drawings of 3 in 10: 120 expected, with a standard deviation of 9.2.
+    assert abs(often - 120).max() < 4 * 9.2
+
+
+@pytest.mark.parametrize(
+    ("fraction", "sizes"), [(0.01, {2}), (0.3, {2}), (0.5, {2, 4}), (0.99, {4})]
+)
+def test_a_split_by_writer_comes_as_near_as_whole_writers_do(fraction, sizes):
+    dataset = dataset_of([0] * 6, writers=[7, 7, 7, 7, 3, 3])
+
+    parts = [dataset.split(fraction, by_writer=True, rng=seed) for seed in range(20)]
+
+    assert {len(second) for _, second in parts} == sizes
+    assert {len(first) for first, _ in parts} == {6 - size for size in sizes}
+
+
+def test_a_split_by_writer_needs_two_writers():
+    with pytest.raises(ValueError, match="needs a dataset with writers"):
+        dataset_of([0, 0]).split(0.5, by_writer=True, rng=0)
+    with pytest.raises(ValueError, match="needs two writers or more to split, got 1"):
+        dataset_of([0] * 4, writers=[3, 3, -1, -2]).split(0.5, by_writer=True, rng=0)
+    with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
+        mixed_writers().split(1, by_writer=True, rng=0)

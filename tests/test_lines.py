@@ -302,3 +302,54 @@ def test_all_of_ascii_comes_back(tmp_path):
     lines_of([text], ASCII).save(tmp_path / "set")
 
     assert LineDataset.open(tmp_path / "set").texts == (text,)
+
+
+def test_writers_stay_with_their_lines():
+    lines = lines_of(["ab", "c", "ab", "b", "c"], writers=[0, 7, 14, 21, 28])
+
+    parts = [
+        *(lines.select(slice(1, 4)), lines.select([3, 0]), lines.sample(3, rng=0)),
+        *(*lines.split(0.4, rng=0), lines.relabel(Alphabet("ab"), outside="drop")),
+        lines.relabel(Alphabet("ab"), outside="remove"),
+    ]
+    for part in parts:
+        assert len(part) > 1
+        assert part.writers.tolist() == [7 * position for position in positions(part)]
+    assert lines_of(["a"]).select([0]).writers is None
+    with pytest.raises(ValueError, match=r"writers must be integers of shape \(1,\)"):
+        lines_of(["a"], writers=[0, 1])
+
+
+def test_concat_takes_equal_numbers_of_two_sets_for_two_people():
+    lines = lines_of(["a", "b", "c"], writers=[4, -1, 0])
+
+    assert lines.concat(lines_of([]), lines).writers.tolist() == [4, -1, 0, 9, -1, 5]
+    assert lines.concat(lines_of(["a"])).writers is None
+
+
+def test_writers_are_saved_where_they_are_known(tmp_path):
+    lines_of(["a", "b"], writers=[3, -1]).save(tmp_path / "set")
+    lines_of(["a"]).save(tmp_path / "unknown")
+
+    assert LineDataset.open(tmp_path / "set").writers.tolist() == [3, -1]
+    assert LineDataset.open(tmp_path / "unknown").writers is None
+    assert not (tmp_path / "unknown" / "writers.npy").exists()
+    (tmp_path / "set" / "writers.npy").unlink()
+    with pytest.raises(MissingDataError, match=r"writers\.npy is missing"):
+        LineDataset.open(tmp_path / "set")
+
+
+def test_a_split_by_writer_keeps_each_in_one_part():
+    lines = lines_of(["a"] * 30, writers=[*range(9), -1] * 3)
+
+    first, second = lines.split(0.4, by_writer=True, rng=0)
+
+    assert sorted(positions(first) + positions(second)) == list(range(30))
+    assert set(first.writers.tolist()) & set(second.writers.tolist()) == {-1}
+    assert np.bincount(second.writers + 1, minlength=10)[0] == 1
+    assert len(second) == 1 + 12
+    assert positions(lines.split(0.4, by_writer=True, rng=1)[1]) != positions(second)
+    with pytest.raises(ValueError, match="needs a dataset with writers"):
+        lines_of(["a"] * 30).split(0.4, by_writer=True, rng=0)
+    with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
+        lines.split(0, by_writer=True, rng=0)

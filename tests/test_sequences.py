@@ -436,6 +436,22 @@ def test_parts_of_different_alphabets_are_not_saved(one_each, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_save_keeps_writers(tmp_path):
+    images = np.zeros((2, 4, 9), np.uint8)
+    parts = [
+        LineDataset(images, [9, 9], ["1", "2"], DIGITS, writers=writers)
+        for writers in ([4, 0], [4, 1])
+    ]
+
+    sequences.save(parts, tmp_path / "lines")
+
+    assert LineDataset.open(tmp_path / "lines").writers.tolist() == [4, 0, 4, 1]
+    unknown = LineDataset(images, [9, 9], ["1", "2"], DIGITS)
+    with pytest.raises(ValueError, match=r"tell their writers, or none.*writers=None"):
+        sequences.save([parts[0], unknown], tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_pictures_are_read_back_as_names(one_each, tmp_path, split):
     lines = generate(one_each, 12, texts=["007", "1 2"], rng=0)
@@ -530,6 +546,145 @@ def test_parquet_without_pyarrow_says_what_to_install(one_each, tmp_path, monkey
     assert not any(tmp_path.iterdir())
 
 
+HANDS = {70: "0123456789", 7: "01234", 9: "56789", 4: "", -1: "12x", -2: "x"}
+
+
+@pytest.fixture
+def hands():
+    """Two images of each character of each writer, and five of nothing by 4; each of one gray."""
+    alphabet = Alphabet("0123456789x").with_null()
+    pairs = [(who, c) for who, text in HANDS.items() for c in text * 2] + [(4, "")] * 5
+    pairs = [pairs[i] for i in np.random.default_rng(1).permutation(len(pairs))]
+    images = (
+        np.arange(1, len(pairs) + 1, dtype=np.uint8)[:, None, None].repeat(16, 1).reshape(-1, 4, 4)
+    )
+    writers, labels = zip(*((who, alphabet.characters.index(c)) for who, c in pairs), strict=True)
+    return CharacterDataset(images, labels, alphabet, "hands", writers=writers)
+
+
+def written(lines):
+    """The positions in the dataset of the images in each line without gaps, by their grays."""
+    return [
+        image[1, 1:width:4].astype(int) - 1
+        for image, width in zip(lines.images, lines.widths, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"length": (2, 6)}, {"texts": ["01", "5678", "40", "3579", "7"], "weights": [1, 1, 0, 2, 3]}],
+)
+def test_all_characters_of_a_line_come_from_one_writer(hands, options):
+    lines = generate(hands, 500, spacing=(0, 0), one_writer=True, rng=0, **options)
+
+    for which, text, writer in zip(written(lines), lines.texts, lines.writers, strict=True):
+        assert "".join(hands.characters[i] for i in which) == text
+        assert set(hands.writers[which].tolist()) == {writer}
+    assert set(lines.writers.tolist()) == {70, 7, 9}
+
+
+def test_characters_come_from_everybody_unless_one_writer_is_asked_for(hands):
+    lines = generate(hands, 500, texts=["0123456789x"], spacing=(0, 0), rng=0)
+
+    assert lines.writers is None
+    assert set(hands.writers[np.concatenate(written(lines))].tolist()) == {70, 7, 9, -1, -2}
+
+
+@pytest.mark.parametrize(
+    ("text", "able"),
+    [("12", {70, 7}), ("65", {70, 9}), ("19", {70}), ("4 4", {70, 7}), (" ", {70, 7, 9, 4})],
+)
+def test_writers_are_drawn_with_equal_chances_among_those_who_can(hands, text, able):
+    lines = generate(hands, 3000, texts=[text], one_writer=True, rng=0)
+
+    numbers, counts = np.unique(lines.writers, return_counts=True)
+    assert set(numbers.tolist()) == able
+    share = 1 / len(able)
+    assert abs(counts - 3000 * share).max() <= 4 * np.sqrt(3000 * share * (1 - share))
+
+
+def test_random_characters_are_those_of_a_writer_with_equal_chances(hands):
+    lines = generate(hands, 3000, length=4, one_writer=True, rng=0)
+
+    for writer in (70, 7, 9):
+        texts = [t for t, who in zip(lines.texts, lines.writers, strict=True) if who == writer]
+        # 1000 lines expected, with a standard deviation of 26.
+        assert abs(len(texts) - 1000) < 4 * 26
+        together = "".join(texts)
+        assert set(together) == set(HANDS[writer])
+        share = 1 / len(HANDS[writer])
+        spread = np.sqrt(len(together) * share * (1 - share))
+        counts = np.array([together.count(character) for character in HANDS[writer]])
+        assert abs(counts - len(together) * share).max() < 4 * spread
+
+
+def test_all_images_of_a_writer_are_drawn(hands):
+    lines = generate(
+        hands, 500, texts=["012345678901234567890123456789"], spacing=(0, 0), one_writer=True, rng=0
+    )
+
+    which, counts = np.unique(np.concatenate(written(lines)), return_counts=True)
+    assert set(which.tolist()) == set(np.flatnonzero(hands.writers == 70).tolist())
+    assert abs(counts - 750).max() < 4 * np.sqrt(1500 / 4)
+
+
+def test_null_images_between_characters_are_no_writers(hands):
+    options = {"null": 0.5, "baseline": 1, "size": 0.2, "slant": 0.2, "spacing": (-1, 2)}
+    lines = generate(hands, 200, texts=["19"], one_writer=True, rng=0, **options)
+
+    assert set(lines.writers.tolist()) == {70}
+
+
+def test_one_writer_is_right_among_many():
+    rng = np.random.default_rng(0)
+    writers, labels = np.repeat(np.arange(700) * 3, 6), rng.integers(10, size=4200)
+    images = np.zeros((4200, 2, 2), np.uint8)
+    dataset = CharacterDataset(images, labels, DIGITS, writers=writers)
+    has = {who: set("".join(dataset.select(writers == who).characters)) for who in set(writers)}
+    texts = ["".join(rng.choice(list("0123456789"), rng.integers(1, 4))) for _ in range(50)]
+    texts = [text for text in texts if any(set(text) <= each for each in has.values())]
+
+    lines = generate(dataset, 3000, texts=texts, one_writer=True, rng=0)
+
+    assert all(set(t) <= has[w] for t, w in zip(lines.texts, lines.writers.tolist(), strict=True))
+    assert len(set(lines.writers.tolist())) > 600
+    able = [who for who, characters in has.items() if "1" in characters]
+    again = generate(dataset, 3000, texts=["1"], one_writer=True, rng=0)
+    assert len(set(again.writers.tolist())) > 0.9 * len(able) > 270
+
+
+@pytest.mark.parametrize("number", [0, 1500])
+def test_a_text_that_nobody_can_write_is_told(hands, number):
+    texts = ["12"] * 2000
+    texts[number] = "1x2"
+
+    with pytest.raises(ValueError, match=rf"nobody in .*'hands'.* text {number}: '1x2'; leave it"):
+        Stream(hands, 5, texts=texts, one_writer=True, rng=0)
+    Stream(hands, 5, texts=texts, rng=0)
+
+
+def test_one_writer_needs_a_dataset_that_tells_them(one_each, hands):
+    for dataset in (one_each, hands.select(hands.writers < 0)):
+        for options in ({"length": 2}, {"texts": ["1"]}):
+            with pytest.raises(
+                ValueError, match="one_writer needs writers, and CharacterDataset.* does"
+            ):
+                generate(dataset, 1, one_writer=True, rng=0, **options)
+    with pytest.raises(ValueError, match="there must be images of characters"):
+        generate(hands.select(hands.writers == 4), 1, length=2, one_writer=True, rng=0)
+
+
+def test_one_picture_and_a_stream_can_be_by_one_writer(hands, tmp_path):
+    image = compose(hands, "1919", (0, 0), one_writer=True, rng=0)
+    stream = Stream(hands, 10, 4, length=3, one_writer=True, rng=0)
+
+    assert set(hands.writers[image[1, 1::4].astype(int) - 1].tolist()) == {70}
+    assert stream[1].writers.tolist() == stream[1].writers.tolist()
+    sequences.save(stream, tmp_path / "lines")
+    saved = LineDataset.open(tmp_path / "lines").writers.tolist()
+    assert saved == [writer for batch in stream for writer in batch.writers.tolist()]
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     folder = tmp_path / "here"
@@ -597,6 +752,18 @@ def test_the_command_draws_from_a_file_of_texts(here):
     run("--count", 50, "--texts", "texts.txt", "--out", "set")
 
     assert set(LineDataset.open("set").texts) == {"007", "12 3"}
+
+
+def test_the_command_writes_lines_of_one_writer(here, hands):
+    hands.save(here / "hands")
+
+    run("--count", 50, "--length", 3, "--dataset", "hands", "--one-writer", "--out", "set")
+    result = run("1x", "--dataset", "hands", "--one-writer")
+
+    assert set(LineDataset.open("set").writers.tolist()) == {70, 7, 9}
+    assert result.exit_code == 2
+    assert "nobody in CharacterDataset('hands'" in " ".join(result.output.split())
+    assert run("1x", "--dataset", "hands", "--out", "both.png").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -673,6 +673,7 @@ def alphanum(
 @click.option("--slant", default=0.0, help="Let lines lean by up to so many pixels a pixel.")
 @click.option("--null", default=0.0, help="Chance of an image of nothing between two characters.")
 @click.option("--space", type=int, help="Pixels of a space.  [default: half a character]")
+@click.option("--one-writer", is_flag=True, help="Take all characters of a line from one writer.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def sequence(
     text: str | None,

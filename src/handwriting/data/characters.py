@@ -37,6 +37,9 @@ class CharacterDataset:
             the form of these images, if there is one.
         skipped: what the loader left out. It belongs to the whole set: what :meth:`select`,
             :meth:`sample` and :meth:`split` give has none.
+        writers: (n,) integers, one number for each person, whose images are all those of that
+            number; copied, as read-only int64. Negative: nobody's, as null images are. None where
+            the source does not tell.
 
     Raises:
         ValueError: shapes, dtypes or lengths do not fit, a label is outside the alphabet, or the
@@ -56,6 +59,7 @@ class CharacterDataset:
     name: str = ""
     recipe: str | None = None
     skipped: Sequence[Skipped] = ()
+    writers: Labels | None = None
 
     def __post_init__(self) -> None:
         checks.facts(self.alphabet, self.name, self.recipe)
@@ -68,6 +72,7 @@ class CharacterDataset:
             )
         object.__setattr__(self, "labels", checks.own(labels))
         object.__setattr__(self, "skipped", checks.skipped(self.skipped))
+        object.__setattr__(self, "writers", checks.writers(self.writers, len(self)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -127,7 +132,11 @@ class CharacterDataset:
             characters = which if isinstance(which, str) else index.tolist()
             index = np.isin(self.labels, self.alphabet.encode(characters))
         return dataclasses.replace(
-            self, images=self.images[index], labels=self.labels[index], skipped=()
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            skipped=(),
+            writers=None if self.writers is None else self.writers[index],
         )
 
     def sample(self, n: int, *, rng: int | np.random.Generator) -> CharacterDataset:
@@ -148,23 +157,31 @@ class CharacterDataset:
         return self.select(checks.sample(len(self), n, rng))
 
     def split_indices(
-        self, fraction: float, *, rng: int | np.random.Generator
+        self, fraction: float, *, by_writer: bool = False, rng: int | np.random.Generator
     ) -> tuple[Indices, Indices]:
         """Positions of two stratified parts, drawn at random: each class in the same shares.
 
         Args:
             fraction: share of the second part, in (0, 1).
+            by_writer: whether each writer stands in one of the parts only. The parts are then not
+                stratified: a class may be missing from one of them.
             rng: a seed or a generator.
 
         Returns:
             Two sorted int64 arrays, which together hold every position once. The second has
             ``round(n * fraction)`` positions, or as many as it can without taking the last image of
-            a class from the first; a class with a single image stays in the first.
+            a class from the first; a class with a single image stays in the first. By writer, whole
+            writers are taken in random order, each if that brings the second part nearer to its
+            share, one at least; images of nobody are drawn one by one.
 
         Raises:
-            ValueError: ``fraction`` is out of range, or leaves one part without images.
+            ValueError: ``fraction`` is out of range, or leaves one part without images; or, by
+                writer, the writers are not known, or fewer than two.
         """
         checks.fraction(fraction)
+        if by_writer:
+            chosen = checks.whole_writers(self.writers, fraction, rng)
+            return np.flatnonzero(~chosen), np.flatnonzero(chosen)
         generator = np.random.default_rng(rng)
         classes = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
         shares = _shares([len(members) for members in classes], fraction)
@@ -179,7 +196,7 @@ class CharacterDataset:
         return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
     def split(
-        self, fraction: float, *, rng: int | np.random.Generator
+        self, fraction: float, *, by_writer: bool = False, rng: int | np.random.Generator
     ) -> tuple[CharacterDataset, CharacterDataset]:
         """Two stratified parts, the second with ``fraction`` of the images (see split_indices).
 
@@ -188,8 +205,16 @@ class CharacterDataset:
             >>> train, validation = digits.load("train").split(0.1, rng=0)
             >>> len(train), len(validation)
             (1293, 144)
+
+            Where the writers are known, the second part can be by people whom the first lacks:
+
+            >>> images, people = np.zeros((6, 28, 28), np.uint8), [0, 0, 1, 1, 2, 2]
+            >>> mine = CharacterDataset(images, [3, 7] * 3, Alphabet("0123456789"), writers=people)
+            >>> train, test = mine.split(0.3, by_writer=True, rng=0)
+            >>> train.writers, test.writers
+            (array([0, 0, 1, 1]), array([2, 2]))
         """
-        first, second = self.split_indices(fraction, rng=rng)
+        first, second = self.split_indices(fraction, by_writer=by_writer, rng=rng)
         return self.select(first), self.select(second)
 
     def relabel(
@@ -265,7 +290,9 @@ class CharacterDataset:
     def concat(self, *others: CharacterDataset, name: str | None = None) -> CharacterDataset:
         """This dataset's images followed by those of others, in memory.
 
-        Different alphabets are united in the order of first appearance, null first.
+        Different alphabets are united in the order of first appearance, null first. One number in
+        two sets means two writers: those of each set are shifted past those before it. Where one
+        set with images does not tell its writers, nor does the result.
 
         Args:
             *others: datasets with images of the same shape.
@@ -297,13 +324,14 @@ class CharacterDataset:
             " + ".join(each.name for each in everyone) if name is None else name,
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
             [entry for each in everyone for entry in each.skipped],
+            checks.joined(each.writers for each in everyone if len(each)),
         )
 
     def with_null(self, share: float, *, rng: int | np.random.Generator) -> CharacterDataset:
         """These images with images of nothing among them, at random places, in memory.
 
         The alphabet gets the null class, at label 0, if it has none. Null images that are there
-        already count: only what is missing is made.
+        already count: only what is missing is made. It is by nobody: writer -1.
 
         Args:
             share: of null images in the result, in (0, 1), as near as whole images come to it.
@@ -338,10 +366,16 @@ class CharacterDataset:
         images[~added] = self.images
         labels = np.zeros(total, np.int64)
         labels[~added] = named.labels
-        return dataclasses.replace(named, images=images, labels=labels)
+        writers = None
+        if self.writers is not None:
+            writers = np.full(total, -1)
+            writers[~added] = self.writers
+        return dataclasses.replace(named, images=images, labels=labels, writers=writers)
 
     def save(self, path: StrPath) -> None:
         """Write the dataset as a folder of ``images.npy``, ``labels.npy`` and ``dataset.json``.
+
+        Writers that are known stand in ``writers.npy``.
 
         Args:
             path: the folder to make; it must not exist.
@@ -360,7 +394,7 @@ class CharacterDataset:
             "recipe": self.recipe,
             "skipped": self.skipped,
         }
-        return storage.Files(facts, {"labels": self.labels})
+        return storage.Files(facts, {"labels": self.labels}, self.writers)
 
     @classmethod
     def open(cls, path: StrPath) -> CharacterDataset:
@@ -377,8 +411,9 @@ class CharacterDataset:
             facts, alphabet = saved.facts, Alphabet(saved.facts["alphabet"])
             images, labels = saved.array("images"), saved.array("labels")
             # Sets that were saved by version 0.1.0 skipped nothing.
-            skipped = facts.get("skipped", ())
-            return cls(images, labels, alphabet, facts["name"], facts["recipe"], skipped)
+            skipped, writers = facts.get("skipped", ()), saved.writers()
+            name, recipe = facts["name"], facts["recipe"]
+            return cls(images, labels, alphabet, name, recipe, skipped, writers)
 
 
 _FORMAT = "handwriting characters 1"

@@ -19,11 +19,14 @@ __all__ = [
     "images",
     "index",
     "integers",
+    "joined",
     "own",
     "sample",
     "skipped",
     "told",
     "union",
+    "whole_writers",
+    "writers",
 ]
 
 
@@ -88,6 +91,35 @@ def own(values: NDArray[Any]) -> NDArray[np.int64]:
     return copy
 
 
+def writers(values: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+    """The numbers of writers as int64, if they are integers of shape (n,), or None."""
+    if values is None:
+        return None
+    array = integers(values, n, "writers")
+    if array.dtype == np.uint64 and array.size and array.max() > _GREATEST:
+        raise ValueError(f"writers must be at most {_GREATEST}, got {array.max()}; {_FEWER}")
+    return own(array)
+
+
+def joined(parts: Iterable[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
+    """The writers of sets one after another; one number in two sets means two people."""
+    shifted: list[NDArray[np.int64]] = []
+    start = 0
+    for part in parts:
+        if part is None:
+            return None
+        greatest = start + int(part.max(initial=-1))
+        if greatest > _GREATEST:
+            raise ValueError(f"writers must stay at most {_GREATEST}, got {greatest}; {_FEWER}")
+        shifted.append(np.where(part < 0, part, part + start))
+        start = greatest + 1
+    return np.concatenate(shifted) if shifted else None
+
+
+_GREATEST = np.iinfo(np.int64).max
+_FEWER = "number them from 0 with np.unique(writers, return_inverse=True)"
+
+
 def fraction(value: float) -> None:
     """Refuse what is no share of a set."""
     if not 0 < value < 1:
@@ -107,6 +139,36 @@ def sample(total: int, n: int, rng: int | np.random.Generator) -> NDArray[np.int
     if not 0 <= n <= total:
         raise ValueError(f"n must lie in [0, {total}], the size of the dataset, got {n}")
     return np.sort(np.random.default_rng(rng).choice(total, n, replace=False, shuffle=False))
+
+
+def whole_writers(
+    numbers: NDArray[np.int64] | None, share: float, rng: int | np.random.Generator
+) -> NDArray[np.bool_]:
+    """Marks a share of a set in which all images of a writer stand, or none of them.
+
+    Writers are taken in random order, each if it brings the share nearer; one at least is taken and
+    one left. Of the images that are nobody's the same share is drawn, one by one.
+    """
+    if numbers is None:
+        raise ValueError("by_writer needs a dataset with writers, and this one does not tell them")
+    known, sizes = np.unique(numbers[numbers >= 0], return_counts=True)
+    if len(known) < 2:
+        raise ValueError(f"by_writer needs two writers or more to split, got {len(known)}")
+    generator = np.random.default_rng(rng)
+    order = generator.permutation(len(known))
+    taken = np.zeros(len(known), bool)
+    missing = share * int(sizes.sum())
+    for writer in order.tolist():
+        if abs(missing - sizes[writer]) < abs(missing):
+            taken[writer] = True
+            missing -= sizes[writer]
+    smallest = order[sizes[order].argmin()]
+    if taken.all() or not taken.any():
+        taken[smallest] = not taken[smallest]
+    marked = np.isin(numbers, known[taken])
+    nobodys = generator.permutation(np.flatnonzero(numbers < 0))
+    marked[nobodys[: round(len(nobodys) * share)]] = True
+    return marked
 
 
 def union(alphabets: Iterable[Alphabet]) -> Alphabet:

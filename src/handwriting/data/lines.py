@@ -41,6 +41,9 @@ class LineDataset:
             to the form of these images, if there is one.
         skipped: what the loader left out. It belongs to the whole set: what :meth:`select`,
             :meth:`sample` and :meth:`split` give has none.
+        writers: (n,) integers, one number for each person, whose images are all those of that
+            number; copied, as read-only int64. Negative: nobody's. None where
+            the source does not tell.
 
     Raises:
         ValueError: shapes, dtypes or lengths do not fit, a width is outside the image, a text has a
@@ -63,6 +66,7 @@ class LineDataset:
     name: str = ""
     recipe: str | None = None
     skipped: Sequence[Skipped] = ()
+    writers: Labels | None = None
 
     def __post_init__(self) -> None:
         checks.facts(self.alphabet, self.name, self.recipe, find_line_recipe)
@@ -79,6 +83,7 @@ class LineDataset:
         object.__setattr__(self, "widths", checks.own(widths))
         object.__setattr__(self, "texts", texts)
         object.__setattr__(self, "skipped", checks.skipped(self.skipped))
+        object.__setattr__(self, "writers", checks.writers(self.writers, len(self)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -128,7 +133,12 @@ class LineDataset:
         else:
             texts = [self.texts[position] for position in np.arange(len(self))[index].tolist()]
         return dataclasses.replace(
-            self, images=self.images[index], widths=self.widths[index], texts=texts, skipped=()
+            self,
+            images=self.images[index],
+            widths=self.widths[index],
+            texts=texts,
+            skipped=(),
+            writers=None if self.writers is None else self.writers[index],
         )
 
     def sample(self, n: int, *, rng: int | np.random.Generator) -> LineDataset:
@@ -140,21 +150,33 @@ class LineDataset:
         return self.select(checks.sample(len(self), n, rng))
 
     def split(
-        self, fraction: float, *, rng: int | np.random.Generator
+        self, fraction: float, *, by_writer: bool = False, rng: int | np.random.Generator
     ) -> tuple[LineDataset, LineDataset]:
         """Two parts drawn at random, which together hold every line once, in the order of this set.
 
-        Lines of one writer may come to stand in both parts; where the source tells the writers,
-        split by them with :meth:`select`.
-
         Args:
             fraction: share of the second part, in (0, 1); it has ``round(n * fraction)`` lines.
+            by_writer: whether each writer stands in one of the parts only. Whole writers are then
+                taken in random order, each if that brings the second part nearer to its share, one
+                at least; lines of nobody are drawn one by one.
             rng: a seed or a generator.
 
         Raises:
-            ValueError: ``fraction`` is out of range, or leaves one part without lines.
+            ValueError: ``fraction`` is out of range, or leaves one part without lines; or, by
+                writer, the writers are not known, or fewer than two.
+
+        Example:
+            >>> from handwriting.alphabet import LOWERCASE
+            >>> images, texts = np.zeros((4, 32, 100), np.uint8), ["to", "be", "or", "not"]
+            >>> lines = LineDataset(images, [100] * 4, texts, LOWERCASE, writers=[5, 8, 5, 8])
+            >>> first, second = lines.split(0.5, by_writer=True, rng=0)
+            >>> first.texts, second.texts
+            (('be', 'not'), ('to', 'or'))
         """
         checks.fraction(fraction)
+        if by_writer:
+            marked = checks.whole_writers(self.writers, fraction, rng)
+            return self.select(~marked), self.select(marked)
         share = round(len(self) * fraction)
         if not 0 < share < len(self):
             raise ValueError(f"a share of {fraction} of {len(self)} lines leaves one part empty")
@@ -215,7 +237,9 @@ class LineDataset:
         """This dataset's lines followed by those of others, in memory.
 
         Narrower images are padded with paper on the right; the alphabets are united in the order of
-        first appearance, null first; what was skipped is listed together.
+        first appearance, null first; what was skipped is listed together. One number in two sets
+        means two writers: those of each set are shifted past those before it. Where one set with
+        lines does not tell its writers, nor does the result.
 
         Raises:
             ValueError: the images differ in height.
@@ -240,10 +264,13 @@ class LineDataset:
             " + ".join(each.name for each in everyone) if name is None else name,
             self.recipe if len({each.recipe for each in everyone}) == 1 else None,
             [skipped for each in everyone for skipped in each.skipped],
+            checks.joined(each.writers for each in everyone if len(each)),
         )
 
     def save(self, path: StrPath) -> None:
         """Write a folder of ``images.npy``, ``widths.npy``, ``texts.txt`` and ``dataset.json``.
+
+        Writers that are known stand in ``writers.npy``.
 
         Args:
             path: the folder to make; it must not exist.
@@ -262,7 +289,7 @@ class LineDataset:
             "recipe": self.recipe,
             "skipped": self.skipped,
         }
-        return storage.Files(facts, {"widths": self.widths}, self.texts)
+        return storage.Files(facts, {"widths": self.widths}, self.writers, self.texts)
 
     @classmethod
     def open(cls, path: StrPath) -> LineDataset:
@@ -278,8 +305,9 @@ class LineDataset:
         with storage.reading(path, _FORMAT) as saved:
             facts, alphabet = saved.facts, Alphabet(saved.facts["alphabet"])
             images, widths, texts = saved.array("images"), saved.array("widths"), saved.texts()
-            skipped = facts["skipped"]
-            return cls(images, widths, texts, alphabet, facts["name"], facts["recipe"], skipped)
+            name, recipe, skipped = facts["name"], facts["recipe"], facts["skipped"]
+            writers = saved.writers()
+            return cls(images, widths, texts, alphabet, name, recipe, skipped, writers)
 
 
 _FORMAT = "handwriting lines 1"

@@ -27,11 +27,13 @@ class Files:
     Args:
         facts: ``format`` and what else JSON can hold.
         arrays: by the names of their files, without ``.npy``.
+        writers: of ``writers.npy``; the facts get a note of whether they are known.
         texts: without line breaks; they become the lines of ``texts.txt``.
     """
 
     facts: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]]
+    writers: NDArray[np.int64] | None = None
     texts: Sequence[str] | None = None
 
 
@@ -60,10 +62,13 @@ def save_parts(path: StrPath, parts: Iterable[Image], finish: Callable[[Image], 
         files = finish(np.lib.format.open_memmap(folder / "images.npy", "r")).other_files()
         for name, array in files.arrays.items():
             np.save(folder / f"{name}.npy", array)
+        if files.writers is not None:
+            np.save(folder / "writers.npy", files.writers)
         if files.texts is not None:
             lines = "".join(f"{text}\n" for text in files.texts)
             (folder / _TEXTS).write_bytes(lines.encode())
-        text = json.dumps(files.facts, ensure_ascii=False, indent=2)
+        facts = {**files.facts, "writers": files.writers is not None}
+        text = json.dumps(facts, ensure_ascii=False, indent=2)
         (folder / _FACTS).write_text(text + "\n", encoding="utf-8")
 
 
@@ -119,6 +124,13 @@ class Saved:
                 f"{path.stat().st_size:,}"
             )
         return array
+
+    def writers(self) -> NDArray[Any] | None:
+        """Those of ``writers.npy``, where the facts say that they are known; old ones do not."""
+        known = self.facts.get("writers", False)
+        if known not in (True, False):
+            raise ValueError(f"writers in {_FACTS} must be true or false, got {known!r}")
+        return self.array("writers") if known else None
 
     def texts(self) -> list[str]:
         """The lines of ``texts.txt``; only a line feed ends a line."""

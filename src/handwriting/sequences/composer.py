@@ -12,6 +12,7 @@ from handwriting import noise, preprocessing
 from handwriting.alphabet import Labels
 from handwriting.data import CharacterDataset, LineDataset
 from handwriting.images import Image
+from handwriting.sequences.pool import Pool
 from handwriting.sequences.texts import NOTHING, SPACE, Lengths, Text, Texts
 
 __all__ = ["Composer", "Style"]
@@ -76,21 +77,21 @@ class Composer:
         length: int | tuple[int, int] | None = None,
         texts: Sequence[Text] | None = None,
         weights: Sequence[float] | None = None,
+        *,
+        one_writer: bool = False,
     ) -> None:
         if (length is None) == (texts is None):
             raise ValueError(f"give length or texts, one of them, got {length} and {texts!r:.80}")
         if weights is not None and texts is None:
             raise ValueError("weights are those of texts, and there are no texts")
+        self._pool = Pool(dataset, one_writer=one_writer)
         self._texts: Texts | Lengths
         if texts is None:
             assert length is not None  # noqa: S101 - told above, for the type checker
-            self._texts = Lengths(length, dataset)
+            self._texts = Lengths(length, dataset, self._pool)
         else:
-            self._texts = Texts(texts, weights, dataset)
+            self._texts = Texts(texts, weights, dataset, self._pool)
         self._dataset, self._style = dataset, style
-        self._order = np.argsort(dataset.labels, kind="stable")
-        self._counts = np.bincount(dataset.labels, minlength=len(dataset.alphabet))
-        self._starts = self._counts.cumsum() - self._counts
         width = dataset.image_shape[1]
         self._least, self._greatest = self._scaled(1 - style.size), self._scaled(1 + style.size)
         if style.spacing[0] <= -self._least:
@@ -141,16 +142,19 @@ class Composer:
 
     def lines(self, n: int, rng: np.random.Generator) -> LineDataset:
         """``n`` lines of texts that are drawn."""
-        labels, texts = self._texts.draw(n, rng)
+        labels, texts, writers = self._texts.draw(n, rng)
         layout = self._layout(labels, rng)
         images = np.zeros((n, self._height, self._width), np.uint8)
-        self._draw(images, layout, rng)
+        self._draw(images, layout, writers, rng)
         widths = layout.widths + 2 * self._lean
         if self._lean:
             slants = rng.uniform(-self._style.slant, self._style.slant, n)
             images = _sheared(images, slants, self._lean)
         name = f"{self._dataset.name} lines"
-        return LineDataset(images, widths, texts, self._texts.alphabet, name)
+        numbers = None
+        if writers is not None and self._pool.numbers is not None:
+            numbers = self._pool.numbers[writers]
+        return LineDataset(images, widths, texts, self._texts.alphabet, name, writers=numbers)
 
     def _layout(self, labels: Labels, rng: np.random.Generator) -> _Layout:
         style = self._style
@@ -183,11 +187,14 @@ class Composer:
             sizes[labels == SPACE] = self._space
         return sizes
 
-    def _draw(self, out: Image, layout: _Layout, rng: np.random.Generator) -> None:
+    def _draw(
+        self, out: Image, layout: _Layout, writers: Labels | None, rng: np.random.Generator
+    ) -> None:
         """Set the characters of lines into their images, which are paper."""
         drawn = (layout.labels >= 0) | (layout.labels == _NULL)
         lines, columns = np.nonzero(drawn)
-        which = self._chosen(layout.labels[drawn], rng)
+        whose = None if writers is None else writers[lines]
+        which = self._chosen(layout.labels[drawn], whose, rng)
         lefts, tops, sizes = layout.lefts[drawn], layout.tops[drawn], layout.sizes[drawn]
         groups: list[slice | Labels] = [slice(None)]
         if self._style.spacing[0] < 0:
@@ -197,13 +204,12 @@ class Composer:
             places = (lines[group], tops[group], lefts[group])
             self._place(out, which[group], sizes[group], places, rng)
 
-    def _chosen(self, labels: Labels, rng: np.random.Generator) -> Labels:
-        """The position in the dataset of an image of each label, drawn at random."""
+    def _chosen(self, labels: Labels, writers: Labels | None, rng: np.random.Generator) -> Labels:
+        """The position in the dataset of an image of each label, and _NULL for _NULL."""
         which: Labels = np.full(len(labels), _NULL)
         known = slice(None) if not self._style.null else np.flatnonzero(labels != _NULL)
-        characters = labels[known]
-        draws = (rng.random(len(characters)) * self._counts[characters]).astype(np.int64)
-        which[known] = self._order[self._starts[characters] + draws]
+        whose = None if writers is None else writers[known]
+        which[known] = self._pool.choose(labels[known], whose, rng)
         return which
 
     def _place(

@@ -22,12 +22,14 @@ def save(parts: LineDataset | Iterable[LineDataset], path: StrPath) -> None:
     """Write lines as a saved dataset, which ``LineDataset.open`` maps, in the memory of one part.
 
     Args:
-        parts: lines, or several of one shape, such as a :class:`Stream`.
+        parts: lines, or several of one shape, such as a :class:`Stream`. One number of a writer
+            means one person in all of them.
         path: the folder to make; it must not exist.
 
     Raises:
         FileExistsError: the folder exists.
-        ValueError: the parts differ in shape or alphabet, or there are none.
+        ValueError: the parts differ in shape or alphabet, or there are none; or some tell their
+            writers and some do not.
 
     Example:
         >>> import tempfile
@@ -40,21 +42,35 @@ def save(parts: LineDataset | Iterable[LineDataset], path: StrPath) -> None:
     """
     widths: list[Labels] = []
     texts: list[str] = []
+    writers: list[Labels | None] = []
     alphabets: dict[tuple[str, ...], LineDataset] = {}
 
     def images() -> Iterator[Image]:
         for part in _parts(parts):
             widths.append(part.widths)
             texts.extend(part.texts)
+            writers.append(part.writers)
             alphabets.setdefault(part.alphabet.characters, part.select(slice(0)))
             if len(alphabets) > 1:
                 raise ValueError(f"all parts must have one alphabet, got also {part.alphabet!r}")
+            if (part.writers is None) != (writers[0] is None):
+                raise ValueError(
+                    "all parts must tell their writers, or none; take them out with "
+                    "dataclasses.replace(part, writers=None)"
+                )
             yield part.images
 
     def finish(whole: Image) -> LineDataset:
         (first,) = alphabets.values()
+        known = [numbers for numbers in writers if numbers is not None]
         return LineDataset(
-            whole, np.concatenate(widths), texts, first.alphabet, first.name, first.recipe
+            whole,
+            np.concatenate(widths),
+            texts,
+            first.alphabet,
+            first.name,
+            first.recipe,
+            writers=np.concatenate(known) if known else None,
         )
 
     save_parts(path, images(), finish)

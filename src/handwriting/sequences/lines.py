@@ -25,6 +25,7 @@ def compose(
     slant: float = 0.0,
     null: float = 0.0,
     space: int | None = None,
+    one_writer: bool = False,
     rng: int | np.random.Generator,
 ) -> Image:
     """Write one line with characters of a dataset.
@@ -46,6 +47,8 @@ def compose(
             between two neighbors; it stands for no text.
         space: pixels of paper for a space of which the dataset has no image, in place of
             ``spacing``; half the width of an image if None.
+        one_writer: whether all characters of a line come from one writer, who is drawn with equal
+            chances among those who have images of all of them. Images of nobody stay aside.
         rng: a seed or a generator.
 
     Returns:
@@ -54,7 +57,8 @@ def compose(
 
     Raises:
         ValueError: the text is empty, or has characters of which there is no image; no such spacing
-            gives ``width`` (the message names widths that would do); an option is out of range.
+            gives ``width`` (the message names widths that would do); an option is out of range; one
+            writer is asked for, and the dataset does not tell them, or nobody can write the text.
 
     Example:
         >>> from handwriting.datasets import digits
@@ -66,7 +70,8 @@ def compose(
 all) with spacing (0, 10), got 70
     """
     style = Style(spacing, width, baseline, size, slant, null, space)
-    lines = Composer(dataset, style, texts=[text]).lines(1, np.random.default_rng(rng))
+    composer = Composer(dataset, style, texts=[text], one_writer=one_writer)
+    lines = composer.lines(1, np.random.default_rng(rng))
     return np.ascontiguousarray(lines.images[0, :, : lines.widths[0]])
 
 
@@ -84,6 +89,7 @@ def generate(
     slant: float = 0.0,
     null: float = 0.0,
     space: int | None = None,
+    one_writer: bool = False,
     rng: int | np.random.Generator,
 ) -> LineDataset:
     """Write many lines with characters of a dataset.
@@ -92,7 +98,8 @@ def generate(
         dataset: images of each character.
         n: how many lines.
         length: characters a line, or the least and the greatest number of them; each is drawn with
-            equal chances among the characters that have images. Give this or ``texts``.
+            equal chances among the characters that have images, of the line's writer if it is to be
+            one. Give this or ``texts``.
         texts: what to draw each line's text from, with replacement.
         weights: how often each of ``texts`` comes, in proportion; equally often if None.
         spacing: as for :func:`compose`, and so are all that follow but the last.
@@ -102,6 +109,8 @@ def generate(
         slant: how far lines lean, in pixels for each pixel of height.
         null: chance of an image of nothing between two neighbors.
         space: pixels of paper for a space without images.
+        one_writer: whether all characters of a line come from one writer; the lines then have
+            ``writers``, by the dataset's numbers.
         rng: a seed or a generator.
 
     Returns:
@@ -120,11 +129,20 @@ def generate(
         LineDataset('digits/train lines': 1000 lines of 28 x 180, 10 characters)
         >>> generate(digits.load(), 3, texts=["007"], rng=0).texts
         ('007', '007', '007')
+
+        Four characters of two people, each line in one hand:
+
+        >>> from handwriting.alphabet import Alphabet
+        >>> images, people = np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1]
+        >>> mine = CharacterDataset(images, [0, 1, 2, 3], Alphabet("abyz"), writers=people)
+        >>> lines = generate(mine, 4, length=3, one_writer=True, rng=0)
+        >>> lines.texts, lines.writers
+        (('yyz', 'zzz', 'zzz', 'aba'), array([1, 1, 1, 0]))
     """
     if n < 0:
         raise ValueError(f"n must be at least 0, got {n}")
     style = Style(spacing, width, baseline, size, slant, null, space)
-    composer = Composer(dataset, style, length, texts, weights)
+    composer = Composer(dataset, style, length, texts, weights, one_writer=one_writer)
     return composer.lines(n, np.random.default_rng(rng))
 
 
@@ -140,7 +158,7 @@ class Stream:
         batch_size: lines in each batch; the last one may have fewer.
         epoch: which epoch to begin with, from 0.
         length, texts, weights: as for :func:`generate`.
-        spacing, width, baseline, size, slant, null, space: as for :func:`compose`.
+        spacing, width, baseline, size, slant, null, space, one_writer: as for :func:`compose`.
         rng: a seed or a generator.
 
     Raises:
@@ -172,6 +190,7 @@ class Stream:
         slant: float = 0.0,
         null: float = 0.0,
         space: int | None = None,
+        one_writer: bool = False,
         rng: int | np.random.Generator,
     ) -> None:
         if n < 1 or batch_size < 1 or epoch < 0:
@@ -180,7 +199,7 @@ class Stream:
                 f"and {epoch}"
             )
         style = Style(spacing, width, baseline, size, slant, null, space)
-        self._composer = Composer(dataset, style, length, texts, weights)
+        self._composer = Composer(dataset, style, length, texts, weights, one_writer=one_writer)
         self._seed = int(np.random.default_rng(rng).integers(2**63))
         self._n, self._batch_size = n, batch_size
         self.epoch = epoch

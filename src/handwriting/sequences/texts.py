@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import CharacterDataset
+from handwriting.sequences.pool import Pool
 
 __all__ = ["NOTHING", "SPACE", "Extents", "Lengths", "Text", "Texts"]
 
@@ -27,6 +28,7 @@ class Texts:
         texts: strings or labels.
         weights: one for each, or None.
         dataset: whose characters they are written with.
+        pool: its images to draw from.
 
     Attributes:
         labels: of all texts, one after another, with SPACE for a space without images.
@@ -35,7 +37,11 @@ class Texts:
     """
 
     def __init__(
-        self, texts: Sequence[Text], weights: Sequence[float] | None, dataset: CharacterDataset
+        self,
+        texts: Sequence[Text],
+        weights: Sequence[float] | None,
+        dataset: CharacterDataset,
+        pool: Pool,
     ) -> None:
         if isinstance(texts, str):
             raise TypeError(f"texts must be a sequence of texts, got one str {texts[:40]!r}")
@@ -51,6 +57,9 @@ class Texts:
         self.alphabet = dataset.alphabet
         if (self.labels == SPACE).any() and " " not in self.alphabet:
             self.alphabet = Alphabet((*dataset.alphabet, " "))
+        self._pool = pool
+        if pool.numbers is not None:
+            self._check_writers(dataset)
 
     def _encode(self, dataset: CharacterDataset) -> Labels:
         codes = np.frombuffer("".join(self._texts).encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -69,18 +78,35 @@ class Texts:
             )
         return labels
 
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[Labels, list[str]]:
-        """(n, longest) labels, NOTHING after the end of a text, and the texts."""
+    def _check_writers(self, dataset: CharacterDataset) -> None:
+        """Refuse a text that no writer can write."""
+        for start in range(0, len(self._texts), 1024):
+            which = np.arange(start, min(start + 1024, len(self._texts)))
+            able = self._pool.able(self._padded(which, self.lengths[which].max())).any(axis=1)
+            if not able.all():
+                number = start + int(able.argmin())
+                raise ValueError(
+                    f"one_writer needs somebody with images of all characters of a text, and "
+                    f"nobody in {dataset!r} has those of text {number}: "
+                    f"{self._texts[number][:40]!r}; leave it out, or do without one_writer"
+                )
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Labels, list[str], Labels | None]:
+        """(n, longest) labels, NOTHING after the end of a text; the texts; a writer for each."""
         if len(self._texts) == 1:
             which = np.zeros(n, np.int64)
         else:
             which = rng.choice(len(self._texts), n, p=self._shares)
-        lengths = self.lengths[which]
-        columns = np.arange(self.lengths.max())
-        inside = columns < lengths[:, None]
+        labels = self._padded(which, self.lengths.max())
+        writers = None if self._pool.numbers is None else self._pool.writers(labels, rng)
+        return labels, [self._texts[i] for i in which.tolist()], writers
+
+    def _padded(self, which: Labels, length: int) -> Labels:
+        """The labels of some texts, NOTHING after their ends."""
+        columns = np.arange(length)
+        inside = columns < self.lengths[which][:, None]
         positions = np.where(inside, self._starts[which][:, None] + columns, 0)
-        labels = np.where(inside, self.labels[positions], NOTHING)
-        return labels, [self._texts[i] for i in which.tolist()]
+        return np.where(inside, self.labels[positions], NOTHING)
 
     def extents(self) -> "Extents":
         """What each text is made of."""
@@ -100,30 +126,47 @@ class Texts:
 class Lengths:
     """Texts of characters that are drawn with equal chances."""
 
-    def __init__(self, length: int | tuple[int, int], dataset: CharacterDataset) -> None:
+    def __init__(
+        self, length: int | tuple[int, int], dataset: CharacterDataset, pool: Pool
+    ) -> None:
         self._least, self._greatest = (length, length) if isinstance(length, int) else length
         if not 1 <= self._least <= self._greatest:
             raise ValueError(
                 f"length must be at least 1, or such a pair (least, greatest), got {length}"
             )
         characters = np.array(list(dataset.alphabet))
-        counts = np.bincount(dataset.labels, minlength=len(characters))
-        self._usable = np.flatnonzero((counts > 0) & (characters != ""))
-        if not len(self._usable):
+        usable = (pool.counts > 0) & (characters != "")
+        if not usable.any():
             raise ValueError(f"there must be images of characters, got {dataset!r}")
+        self._pool = pool
+        self._writers = np.flatnonzero(usable.any(axis=1))
+        # The labels of all writers, one writer after another.
+        self._usable = np.nonzero(usable)[1]
+        self._counts = usable.sum(axis=1)
+        self._starts = self._counts.cumsum() - self._counts
         self._characters = characters
         self.alphabet = dataset.alphabet
 
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[Labels, list[str]]:
-        """(n, greatest) labels, NOTHING after the end of a text, and the texts."""
-        labels = self._usable[rng.integers(len(self._usable), size=(n, self._greatest))]
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Labels, list[str], Labels | None]:
+        """(n, greatest) labels, NOTHING after the end of a text; the texts; a writer for each."""
+        labels, writers = self._labels((n, self._greatest), rng)
         together = self._characters[labels].view(f"U{self._greatest}")[:, 0].tolist()
         if self._least == self._greatest:
-            return labels, together
+            return labels, together, writers
         lengths = rng.integers(self._least, self._greatest + 1, n)
         labels[np.arange(self._greatest) >= lengths[:, None]] = NOTHING
         pairs = zip(together, lengths.tolist(), strict=True)
-        return labels, [text[:length] for text, length in pairs]
+        return labels, [text[:length] for text, length in pairs], writers
+
+    def _labels(
+        self, shape: tuple[int, int], rng: np.random.Generator
+    ) -> tuple[Labels, Labels | None]:
+        """Labels of which there are images, and whose; a line's are all of its writer's."""
+        if self._pool.numbers is None:
+            return self._usable[rng.integers(len(self._usable), size=shape)], None
+        writers = self._writers[rng.integers(len(self._writers), size=shape[0])]
+        draws = (rng.random(shape) * self._counts[writers, None]).astype(np.int64)
+        return self._usable[self._starts[writers, None] + draws], writers
 
     def extents(self) -> "Extents":
         """What a text of each length is made of."""
