@@ -1,17 +1,20 @@
 """Train a line reader on the handwritten names, measure it once, keep figures and curves.
 
     python recipes/names.py --names ZIP --out FOLDER [--model crnn_small] [--epochs 16]
-        [--strokes characters.npz] [--resume]
+        [--strokes characters.npz] [--counts name_counts.tsv] [--resume]
 
 The network learns from the split "train" but for a twentieth, by which the best epoch is chosen;
 "validation" is read once, at the end. With --strokes it first learns from many lines
 drawn of UNIPEN's pen strokes (recipes/synthetic_names.py) beside the real ones, then from the real
-ones with a few more drawn ones among them. OUT/MODEL.keras is the model,
+ones with a few more drawn ones among them. Half of their texts are invented, half are those of the
+training set; or, with --counts, they are drawn from a table of names and how often each occurs, but
+for what the lines of "validation" contributed to it. OUT/MODEL.keras is the model,
 OUT/MODEL.json what was measured, OUT/MODEL.png the curves. recipes/names_decoding.py tells what a
 search with n-grams and a lexicon adds.
 """
 
 import argparse
+import collections
 import json
 import os
 import time
@@ -20,6 +23,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 import synthetic_names
 
 import handwriting as hw
@@ -30,10 +34,10 @@ from handwriting.evaluation import LineReport
 # published one takes the pictures as its notebooks give them.
 FORMS: dict[str, dict[str, Any]] = {
     "crnn_small": {"size": (40, 256), "fit": "pad"},
+    "crnn_deep": {"size": (40, 256), "fit": "pad"},
     "crnn": {"size": (64, 256), "fit": "stretch"},
 }
-FIRST_LINES, FIRST_EPOCHS = 30_000, 4
-THEN_LINES = 5_000
+DRAWN = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ-' ")
 
 
 def main() -> None:
@@ -44,6 +48,9 @@ def main() -> None:
     parser.add_argument("--model", default="crnn_small", choices=FORMS)
     parser.add_argument("--epochs", default=16, type=int)
     parser.add_argument("--strokes", type=Path, help="UNIPEN's characters as pen strokes")
+    parser.add_argument("--counts", type=Path, help="NAME<tab>COUNT, one a line")
+    parser.add_argument("--first", default=(30_000, 4), type=int, nargs=2, help="lines, epochs")
+    parser.add_argument("--then", default=5_000, type=int, help="drawn lines beside the real ones")
     parser.add_argument(
         "--held-back", default=0.05, type=float, help="0 takes the last epoch's weights"
     )
@@ -65,17 +72,19 @@ def main() -> None:
         "rng": options.seed,
     }
     name = options.model + ("-synthetic" if options.strokes else "")
-    lines = train
+    lines, test = train, hw.datasets.names.load("validation", options.names, **FORMS[options.model])
     if options.strokes:
-        drawn = draw(train, options.strokes, options.seed)
+        count, epochs = options.first
+        texts = drawn_texts(train, test, options.counts, count + options.then, options.seed)
+        drawn = draw(train, texts, options.strokes, options.seed)
         hw.training.fit_lines(
             model,
-            train.concat(drawn.select(slice(0, FIRST_LINES))),
-            epochs=FIRST_EPOCHS,
+            train.concat(drawn.select(slice(0, count))),
+            epochs=epochs,
             checkpoint=options.out / f"{name}-first.keras",
             **settings,
         )
-        lines = train.concat(drawn.select(slice(FIRST_LINES, None)))
+        lines = train.concat(drawn.select(slice(count, None)))
     history = hw.training.fit_lines(
         model,
         lines,
@@ -85,14 +94,13 @@ def main() -> None:
         **settings,
     )
     minutes = (time.perf_counter() - start) / 60
-    test = hw.datasets.names.load("validation", options.names, **FORMS[options.model])
     report = hw.evaluation.evaluate_lines(model, test, train.alphabet.with_null())
     print(repr(report), flush=True)
     facts = {
         "model": options.model,
         "parameters": model.count_params(),
         "lines": {"train": len(train), "chosen by": len(held_back or ()), "validation": len(test)},
-        "drawn": [FIRST_LINES, FIRST_EPOCHS, THEN_LINES] if options.strokes else [],
+        "drawn": [*options.first, options.then] if options.strokes else [],
         "epochs": options.epochs,
         "minutes": round(minutes, 1),
         "greedy": figures(report),
@@ -112,13 +120,34 @@ def figures(report: LineReport) -> dict[str, float]:
     }
 
 
-def draw(train: LineDataset, strokes: Path, seed: int) -> LineDataset:
-    """Drawn lines: half of them with the texts of the real ones, half with invented texts."""
-    letters = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ-' ")
-    texts = [text for text in train.texts if set(text) <= letters]
-    count = FIRST_LINES + THEN_LINES
-    invented = synthetic_names.invented(texts, count, rng=seed)
-    texts = [texts[i % len(texts)] if i % 2 else invented[i] for i in range(count)]
+def read_counts(path: Path, without: LineDataset) -> "collections.Counter[str]":
+    """Names and how often each occurs, but for what some lines contributed."""
+    rows = (line.rsplit("\t", 1) for line in path.read_text(encoding="utf-8").splitlines())
+    counts = collections.Counter({name: int(count) for name, count in rows})
+    return counts - collections.Counter(without.texts)
+
+
+def drawn_texts(
+    train: LineDataset, test: LineDataset, counts: Path | None, n: int, seed: int
+) -> list[str]:
+    """Texts to draw: half of them invented, half as in the real lines or as in a table."""
+    known = [text for text in train.texts if set(text) <= DRAWN]
+    invented = synthetic_names.invented(known, n, rng=seed)
+    rng = np.random.default_rng(seed)
+    some = [known[i % len(known)] for i in range(n)]
+    if counts:
+        names = {
+            name: count
+            for name, count in read_counts(counts, test).items()
+            if set(name) <= DRAWN & set(train.alphabet)
+        }
+        weights = np.sqrt(list(names.values()))
+        some = rng.choice(list(names), n, p=weights / weights.sum()).tolist()
+    return [some[i] if i % 2 else invented[i] for i in range(n)]
+
+
+def draw(train: LineDataset, texts: list[str], strokes: Path, seed: int) -> LineDataset:
+    """Lines drawn of pen strokes, in the form of the real ones."""
     samples = synthetic_names.load_strokes(strokes)
     return synthetic_names.synthetic(samples, texts, train.alphabet, train.image_shape, rng=seed)
 

@@ -101,8 +101,7 @@ def main() -> None:
     real = hw.datasets.names.load("train", options.names, **form)
     test = hw.datasets.names.load("validation", options.names, **form)
     train, held_back = real.split(options.held_back, rng=options.seed)
-    counts = read_counts(options.counts) if options.counts else collections.Counter()
-    counts.subtract(collections.Counter(test.texts))
+    counts = names.read_counts(options.counts, test) if options.counts else collections.Counter()
     model = hw.models.load(options.model)
 
     some = Known.of(counts + collections.Counter(train.texts), card.alphabet)
@@ -113,12 +112,6 @@ def main() -> None:
     facts = {"weights": weights, "words": len(every.lexicon), "validation": rows}
     if options.out:
         options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
-
-def read_counts(path: Path) -> "collections.Counter[str]":
-    """Names and how often each occurs."""
-    rows = (line.rsplit("\t", 1) for line in path.read_text(encoding="utf-8").splitlines())
-    return collections.Counter({name: int(count) for name, count in rows})
 
 
 def chosen(held_back: Scored, known: Known) -> dict[str, float]:

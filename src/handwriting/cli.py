@@ -31,7 +31,8 @@ __all__ = ["main"]
 T = TypeVar("T")
 
 _MODELS = ("dense", "dense_small", "lenet", "convnet_small", "convnet_deep")
-_LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256)}  # and the images that they take
+# Readers of lines, and the images that they take.
+_LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256), "crnn_deep": (40, 256)}
 _RECIPES = ("mnist", "emnist", "emnist-raw", "alphanum")
 
 

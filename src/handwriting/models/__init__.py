@@ -13,7 +13,7 @@ characters, (n, steps, labels) for lines.
 """
 
 from handwriting.models.convnet import convnet_deep, convnet_small
-from handwriting.models.crnn import crnn, crnn_small
+from handwriting.models.crnn import crnn, crnn_deep, crnn_small
 from handwriting.models.dense import dense, dense_small
 from handwriting.models.file import Card, card, load, save
 from handwriting.models.lenet import lenet
@@ -28,6 +28,7 @@ __all__ = [
     "convnet_deep",
     "convnet_small",
     "crnn",
+    "crnn_deep",
     "crnn_small",
     "dense",
     "dense_small",

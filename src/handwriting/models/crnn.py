@@ -11,7 +11,7 @@ import numpy as np
 from handwriting.alphabet import Alphabet
 from handwriting.models.classifier import Seeds, initializer
 
-__all__ = ["crnn", "crnn_small"]
+__all__ = ["crnn", "crnn_deep", "crnn_small"]
 
 
 def crnn(
@@ -99,9 +99,60 @@ def crnn_small(
         The maximum over the column: Retsinas et al., Best practices for a handwritten text
         recognition system. arXiv 2404.11339. Error rates: docs/models.md.
     """
-    height, width = _sides("crnn_small", image_shape, of=(8, 4))
     seeds = _seeds(rng)
     layers = [
+        *_trunk("crnn_small", image_shape, seeds),
+        _bilstm(128, 0.0, seeds),
+        keras.layers.Dropout(0.2, seed=seeds()),
+    ]
+    return _line_reader("crnn_small", alphabet, image_shape, layers, initializer(seeds))
+
+
+def crnn_deep(
+    alphabet: Alphabet | int,
+    image_shape: tuple[int, int] = (40, 256),
+    *,
+    rng: int | np.random.Generator | None = None,
+) -> keras.Model:
+    """Five convolutions, the maximum over each column, and two bidirectional LSTMs.
+
+    :func:`crnn_small` with a second BiLSTM 128 behind the first, dropout 0.2 between them: what
+    letters mostly stand beside one another is learnt better, for a fifth more of time.
+
+    Input shape: (n, h, w) uint8, the height a multiple of 8, the width of 4. Output shape:
+    (n, w / 4, characters + 1) float32 probabilities, those of the blank first. Parameters: 999,743
+    for 30 characters, at any image shape.
+
+    Args:
+        alphabet: an alphabet, with null or without, or how many characters there are, without null.
+        image_shape: (height, width) of the images.
+        rng: seed of the initial weights and of dropout; None draws one.
+
+    Raises:
+        ValueError: no characters, or sides that are not such multiples.
+
+    Example:
+        >>> crnn_deep(30).output_shape
+        (None, 64, 31)
+
+    Source:
+        As :func:`crnn_small`. Error rates: docs/models.md.
+    """
+    seeds = _seeds(rng)
+    layers = [
+        *_trunk("crnn_deep", image_shape, seeds),
+        _bilstm(128, 0.0, seeds),
+        keras.layers.Dropout(0.2, seed=seeds()),
+        _bilstm(128, 0.0, seeds),
+        keras.layers.Dropout(0.2, seed=seeds()),
+    ]
+    return _line_reader("crnn_deep", alphabet, image_shape, layers, initializer(seeds))
+
+
+def _trunk(name: str, image_shape: tuple[int, int], seeds: Seeds) -> list[keras.Layer]:
+    """What crnn_small and crnn_deep see of an image, four columns a time step."""
+    height, width = _sides(name, image_shape, of=(8, 4))
+    return [
         keras.layers.Reshape((height, width, 1)),
         *_normalized(32, 5, 2, seeds),
         *_normalized(64, 3, 1, seeds),
@@ -113,10 +164,7 @@ def crnn_small(
         keras.layers.MaxPooling2D((height // 8, 1)),
         keras.layers.Reshape((width // 4, 128)),
         keras.layers.Dropout(0.2, seed=seeds()),
-        _bilstm(128, 0.0, seeds),
-        keras.layers.Dropout(0.2, seed=seeds()),
     ]
-    return _line_reader("crnn_small", alphabet, image_shape, layers, initializer(seeds))
 
 
 def _line_reader(

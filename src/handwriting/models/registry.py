@@ -7,7 +7,7 @@ import numpy as np
 
 from handwriting.alphabet import Alphabet
 from handwriting.models.convnet import convnet_deep, convnet_small
-from handwriting.models.crnn import crnn, crnn_small
+from handwriting.models.crnn import crnn, crnn_deep, crnn_small
 from handwriting.models.dense import dense, dense_small
 from handwriting.models.lenet import lenet
 
@@ -20,7 +20,7 @@ _BUILDERS: dict[str, Callable[..., keras.Model]] = {
 NAMES = tuple(_BUILDERS)
 """Builders of models that read one character an image."""
 
-_BUILDERS |= {builder.__name__: builder for builder in (crnn, crnn_small)}
+_BUILDERS |= {builder.__name__: builder for builder in (crnn, crnn_small, crnn_deep)}
 LINE_NAMES = tuple(name for name in _BUILDERS if name not in NAMES)
 """Builders of models that read lines."""
 
