@@ -26,6 +26,8 @@ a module imports only modules that stand before it there.
 ``training``              fit a model to a dataset
 ``conversion``            datasets for tf.data, torch, Hugging Face, pandas
 ``evaluation``            accuracy, per-class table, confusions, error rates of lines
+``predictor``             networks in ONNX files, run without Keras
+``export``                trained networks as ONNX
 ``recognizer``            pictures in, text out
 ``plots``                 a figure of every step
 ``demo``                  the whole road in under a minute
@@ -47,11 +49,13 @@ if TYPE_CHECKING:
         demo,
         errors,
         evaluation,
+        export,
         files,
         images,
         models,
         noise,
         plots,
+        predictor,
         preprocessing,
         recognizer,
         segmentation,
@@ -79,6 +83,8 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "training",
     "conversion",
     "evaluation",
+    "predictor",
+    "export",
     "recognizer",
     "plots",
     "demo",

@@ -425,7 +425,8 @@ def read(
     from handwriting import images
 
     files = images.find(pictures)
-    _import_keras()
+    if model.suffix != ".onnx":
+        _import_keras()
     from handwriting import ctc, recognizer
 
     reader = _or_usage(recognizer.load, model)
@@ -470,6 +471,32 @@ def _draw_reading(reading: "Reading", out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as temporary:
         plots.reading(reading).savefig(temporary)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.  [default: MODEL with the suffix .onnx]",
+)
+@click.option("--half", is_flag=True, help="Keep weights in half precision: half as large.")
+def export(model: Path, out: Path | None, half: bool) -> None:
+    """Write MODEL, a file that train wrote, as ONNX: it is read without TensorFlow."""
+    _import_keras()
+    from handwriting import export as exporting
+    from handwriting import models
+
+    card, out = models.card(model), out or model.with_suffix(".onnx")
+    _or_usage(
+        exporting.onnx,
+        models.load(model),
+        out,
+        alphabet=card.alphabet,
+        recipe=card.recipe,
+        half=half,
+    )
+    click.echo(str(out))
 
 
 @main.group(invoke_without_command=True)

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, overload
 
-from handwriting import ctc
+from handwriting import ctc, preprocessing
 from handwriting.files import StrPath
 from handwriting.images import Picture
+from handwriting.predictor import Facts, Predictor
 from handwriting.recognizer.characters import CharacterRecognizer
 from handwriting.recognizer.lines import LineRecognizer
 from handwriting.recognizer.reading import Reading
@@ -20,30 +22,40 @@ def load(path: StrPath, *, recipe: str | None = None) -> Recognizer:
     """Make a recognizer of a model file.
 
     Args:
-        path: what :func:`handwriting.models.save` wrote, as ``handwriting train`` does.
+        path: a ``.keras`` file that :func:`handwriting.models.save` wrote, as ``handwriting train``
+            does, or an ``.onnx`` file of :func:`handwriting.export.onnx`, which needs no Keras.
         recipe: takes the place of the one that the file names.
 
     Raises:
         MissingDataError: no such file.
-        CorruptFileError: damaged, or not written by ``save``.
+        CorruptFileError: damaged, or not written by this package.
         ValueError: the file names no recipe, and none is given; or the recipe makes images of
             another size.
     """
-    from handwriting import models, preprocessing
-
-    card = models.card(path)
-    name = recipe or card.recipe
+    predictor, facts = _network(path)
+    name = recipe or facts.recipe
     if name is None:
         raise ValueError(f"{path} names no recipe; say with recipe how its images were made")
-    if card.model in models.LINE_NAMES:
-        return LineRecognizer(models.load(path), card.alphabet, card.image_shape, name)
+    if facts.lines:
+        return LineRecognizer(predictor, facts.alphabet, facts.image_shape, name)
     size = preprocessing.find_recipe(name).size
-    if card.image_shape != (size, size):
+    if facts.image_shape != (size, size):
         raise ValueError(
-            f"recipe must make images of {card.image_shape}, which {path} takes, got {name!r} of "
+            f"recipe must make images of {facts.image_shape}, which {path} takes, got {name!r} of "
             f"{(size, size)}"
         )
-    return CharacterRecognizer(models.load(path), card.alphabet, name)
+    return CharacterRecognizer(predictor, facts.alphabet, name)
+
+
+def _network(path: StrPath) -> tuple[Any, Facts]:
+    if Path(path).suffix == ".onnx":
+        predictor = Predictor(path)
+        return predictor, predictor.facts
+    from handwriting import models
+
+    card = models.card(path)
+    lines = card.model in models.LINE_NAMES
+    return models.load(path), Facts(card.alphabet, card.image_shape, card.recipe, lines)
 
 
 @overload
