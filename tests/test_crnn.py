@@ -32,6 +32,7 @@ TEXTS = ["ab", "ba", "aab", "bba", "abab", "bbaab", "aa", "baba"]
 def test_the_published_network_has_the_published_parameters():
     assert models.crnn(30).count_params() == 571_615
     assert models.crnn_small(30).count_params() == 605_503
+    assert models.crnn_deep(30).count_params() == 999_743
 
 
 @pytest.mark.parametrize("name", models.LINE_NAMES)
