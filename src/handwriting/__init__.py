@@ -19,6 +19,7 @@ a module imports only modules that stand before it there.
 ``noise``                 images of nothing, for the null class
 ``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
+``strokes``               movements of a pen, rendered to images
 ``sequences``             lines of text from images of characters
 ``models``                Keras networks: dense, LeNet, convolutional
 ``ctc``                   lines: targets of texts, texts of scores, n-grams, lexicon
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         plots,
         preprocessing,
         sequences,
+        strokes,
         training,
     )
 
@@ -67,6 +69,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "noise",
     "data",
     "datasets",
+    "strokes",
     "sequences",
     "models",
     "ctc",
