@@ -159,7 +159,7 @@ class StrokeDataset:
             np.array([len(stroke) for stroke in strokes], np.int64),
             np.array(counts, np.int64),
             texts,
-            writers,  # type: ignore[arg-type] # made into an array with the others' checks
+            None if writers is None else np.asarray(writers),
             name,
         )
 

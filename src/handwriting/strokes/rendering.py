@@ -22,8 +22,8 @@ PLAIN = Style()
 # Points are set at most this far apart, in pixels: between them the edge of a stroke one pixel wide
 # dips by 6 % of a pixel, that of a wider one by less.
 _SPACING = 0.5
-# Samples are drawn in parts whose canvas stays in the cache.
-_PART_PIXELS = 1 << 17
+# Samples are drawn in parts: as many as stay in the cache, and enough to be worth the calls.
+_PART_PIXELS, _PART_SAMPLES = 1 << 18, 64
 
 
 def render(
@@ -169,7 +169,7 @@ def _render(
 
 
 def _parts(n: int, shape: tuple[int, int]) -> Iterator[slice]:
-    count = max(1, _PART_PIXELS // (shape[0] * shape[1]))
+    count = max(_PART_SAMPLES, _PART_PIXELS // (shape[0] * shape[1]))
     for start in range(0, n, count):
         yield slice(start, min(start + count, n))
 
@@ -214,11 +214,12 @@ def _place(points: _Points, amounts: Amounts, frame: _Frame) -> tuple[_Points, L
     offset = start + amounts.width / 2
     x = (points.x - low[0][points.owner]) * scale[points.owner] + offset[0][points.owner]
     y = (points.y - low[1][points.owner]) * scale[points.owner] + offset[1][points.owner]
-    widths = np.ceil(start[0] + ink[0] - _NOTHING).astype(np.int64)
+    # Less a rounding error.
+    widths = np.ceil(start[0] + ink[0] - 1e-3).astype(np.int64)
     return points._replace(x=x, y=y), np.clip(widths, 1, frame.shape[1])
 
 
-_NOTHING = 1e-4
+_NOTHING = 1e-6
 
 
 def _extents(points: _Points, n: int) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,7 +95,8 @@ class Saved:
         """What the dataset is made of."""
         name = self._text("name") if self._has("name") else self._path.stem
         writers = self._of_samples("writer") if self._has("writer") else None
-        return Parts(self._points(), self._lengths, self._counts, self._texts(), writers, name)
+        points = _absolute(self._delta, self._lengths, self._starts)
+        return Parts(points, self._lengths, self._counts, self._texts(), writers, name)
 
     def chosen(
         self, split: str | None, least_agreement: int, kinds: Iterable[int] | None
@@ -108,14 +110,6 @@ class Saved:
         if kinds is not None:
             chosen &= np.isin(self._needed("kind"), list(kinds))
         return chosen
-
-    def _points(self) -> NDArray[np.float32]:
-        points = np.empty(self._delta.shape[::-1], np.float32)
-        for axis in (0, 1):
-            total = np.cumsum(self._delta[axis], dtype=np.int64)
-            before = np.where(self._starts > 0, total[self._starts - 1], 0)
-            points[:, axis] = (total - np.repeat(before, self._lengths)) / _UNIT
-        return points
 
     def _cut_off(self) -> NDArray[np.bool_]:
         marked = np.zeros(len(self._counts), bool)
@@ -161,6 +155,23 @@ class Saved:
         if not self._has(name):
             raise MissingDataError(f"{self._path} has no {name}; it is not a file of strokes")
         return _array(self._archive.read(f"{name}.npy"))
+
+
+def _absolute(delta: NDArray[Any], lengths: Integers, starts: Integers) -> NDArray[np.float32]:
+    """Points in units, (p, 2), of differences in thousandths, (2, p)."""
+    points = np.empty(delta.shape[::-1], np.float32)
+    # Part by part: sums of all points at once would take five times the memory and the time.
+    cuts = np.searchsorted(starts, [*range(0, delta.shape[1], _PART), delta.shape[1]])
+    for first, end in itertools.pairwise(np.unique(cuts).tolist()):
+        part = slice(starts[first], starts[end - 1] + lengths[end - 1])
+        total = np.cumsum(delta[:, part].astype(np.int64), axis=1)
+        within = starts[first:end] - starts[first]
+        before = total[:, within] - delta[:, starts[first:end]]
+        points[part] = ((total - np.repeat(before, lengths[first:end], axis=1)) / _UNIT).T
+    return points
+
+
+_PART = 1 << 16
 
 
 def _array(data: bytes) -> NDArray[Any]:

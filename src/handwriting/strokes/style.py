@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ class Style:
         aspect: how much wider or narrower a sample gets: 0.2 is up to 1.2 times.
         wave: how far parts of a sample move on their own, in units of the strokes (1 is the height
             of a letter).
-        size: share of the size that a sample may lose, in [0, 1).
+        size: share of the size that a sample may lose, at most 0.9.
         shift: pixels that a sample is moved at most, along each axis. Ink is never moved out of
             the image.
 
@@ -82,7 +81,7 @@ class Style:
         if rng is None and self.is_random:
             raise ValueError("a style that is random needs rng, a seed or a generator")
         # All of them at once: what one option draws does not depend on the others.
-        uniform = np.random.default_rng(rng or 0).uniform(-1, 1, (_COLUMNS, n))
+        uniform = np.random.default_rng(0 if rng is None else rng).uniform(-1, 1, (_COLUMNS, n))
         width, ink, slant, rotation, aspect, size, *rest = uniform
         angle = np.radians(self.rotation * rotation)
         lean = np.tan(np.radians(self.slant * slant))
@@ -107,7 +106,7 @@ _LIMITS = {
     "rotation": 180,
     "aspect": 10,
     "wave": 1,
-    "size": math.nextafter(1, 0),
+    "size": 0.9,
     "shift": _LARGEST,
 }
 
