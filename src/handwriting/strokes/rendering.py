@@ -19,9 +19,9 @@ __all__ = ["PLAIN", "default_box", "render", "render_lines"]
 Floats = NDArray[np.float32]
 PLAIN = Style()
 
-# Points are set at most this far apart, in pixels: between them the edge of a stroke one pixel wide
-# dips by 6 % of a pixel, that of a wider one by less.
-_SPACING = 0.5
+# Discs are set so close that they leave out at most this share of a pixel at the edge of a stroke.
+_ERROR = 1 / 16
+_LEAST_SPACING = 0.2
 # Samples are drawn in parts: as many as stay in the cache, and enough to be worth the calls.
 _PART_PIXELS, _PART_SAMPLES = 1 << 18, 64
 
@@ -164,7 +164,7 @@ def _render(
         points = _distort(_points_of(strokes, part), own, style.wave)
         if len(points.x):
             points, widths[part] = _place(points, own, frame)
-            images[part] = _stamp(_densify(points), own, frame.shape)
+            images[part] = _stamp(_densify(points, own), own, frame.shape)
     return images, widths
 
 
@@ -234,12 +234,15 @@ def _extents(points: _Points, n: int) -> tuple[Floats, Floats]:
     return low, high - low
 
 
-def _densify(points: _Points) -> _Points:
-    """The same strokes with points at most ``_SPACING`` apart."""
+def _densify(points: _Points, amounts: Amounts) -> _Points:
+    """The same strokes with points so close that discs around them leave no gaps."""
     right = np.diff(points.x, append=np.float32(0))
     down = np.diff(points.y, append=np.float32(0))
     right[points.last] = down[points.last] = 0
-    pieces = np.ceil(np.hypot(right, down) / np.float32(_SPACING)).astype(np.int64)
+    # Half way between two points the edge, `inner` off the line, is farther from both of them.
+    inner = np.abs(amounts.width - 1) / 2
+    spacing = np.maximum(2 * np.sqrt(_ERROR**2 + 2 * _ERROR * inner), _LEAST_SPACING)
+    pieces = np.ceil(np.hypot(right, down) / spacing[points.owner]).astype(np.int64)
     pieces = np.maximum(pieces, 1)
     before = np.repeat(np.arange(len(pieces)), pieces)
     first = np.cumsum(pieces) - pieces
