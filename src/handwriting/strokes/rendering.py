@@ -216,6 +216,7 @@ def _place(points: _Points, amounts: Amounts, frame: _Frame) -> tuple[_Points, L
     y = (points.y - low[1][points.owner]) * scale[points.owner] + offset[1][points.owner]
     # Less a rounding error.
     widths = np.ceil(start[0] + ink[0] - 1e-3).astype(np.int64)
+    widths[np.bincount(points.owner, minlength=len(widths)) == 0] = 1
     return points._replace(x=x, y=y), np.clip(widths, 1, frame.shape[1])
 
 
