@@ -293,6 +293,14 @@ def test_large_batches_are_drawn_in_parts(few):
     np.testing.assert_array_equal(render(many), render(few)[np.arange(2000) % 5])
 
 
+def test_every_sample_of_a_large_batch_has_its_own_amounts(few):
+    crosses = few.select(np.zeros(2000, int))
+
+    images = render(crosses, style=Style(width=(1, 8), shift=4), rng=0)
+
+    assert len(np.unique(images.reshape(2000, -1), axis=0)) == 2000
+
+
 def test_a_seed_gives_one_set_of_images(few):
     images = render(few, style=VARIED, rng=5)
 
@@ -479,6 +487,8 @@ def test_points_far_away_and_long_strokes_are_saved(tmp_path):
     assert opened.texts == dataset.texts
     assert opened.writers is None
     np.testing.assert_allclose(opened.points, dataset.points, atol=6e-4)
+    dataset.select([1]).save(tmp_path / "limit.npz")
+    same(StrokeDataset.open(tmp_path / "limit.npz"), dataset.select([1]))
 
 
 def arrays(**changes):
@@ -563,11 +573,13 @@ def test_what_is_not_there_is_missing(tmp_path):
         {"points_delta": np.full((2, 5), 1 << 40)},
         {"points_per_stroke": np.array([2, 1, 2, 0])},
         {"points_per_stroke": np.array([2, 1, 1, 2])},
+        {"points_per_stroke": np.array([2, 10, -8, 1])},
         {"strokes_per_sample": np.array([1, 2, 2])},
         {"strokes_per_sample": np.array([1, 4, -1])},
         {"strokes_per_sample": np.array([[1, 2, 1]])},
         {"writer": np.array([1, 2])},
         {"split": np.array([1, 2])},
+        {"split": np.array([1])},
         {"agree": np.array([0.5, 1, 1])},
         {"codepoint": np.array([108, 105, 0x110000])},
         {"codepoint": np.array([108, 105, 10])},

@@ -193,7 +193,6 @@ class StrokeDataset:
         )
 
     def _between(self, start: int, stop: int) -> StrokeDataset:
-        stop = max(start, stop)
         first, last = self.sample_starts[start], self.sample_starts[stop]
         return dataclasses.replace(
             self,
