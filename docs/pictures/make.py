@@ -2,7 +2,7 @@
 
     python docs/pictures/make.py
 
-All handwriting in them is from scikit-learn's digits.
+All handwriting in them is from scikit-learn's digits, or made of lines here.
 """
 
 import tempfile
@@ -47,6 +47,31 @@ def lines(**life: Any) -> Figure:
     return hw.plots.lines(hw.sequences.generate(digits, 5, rng=3, **life))
 
 
+def strokes() -> Figure:
+    """A few characters of lines and arcs, each drawn plainly and then seven times at random."""
+    turns = np.linspace(-0.5, 1.6, 30)[:, None] * np.pi
+    ring = np.hstack([0.5 + 0.4 * np.cos(turns), 0.5 + 0.5 * np.sin(turns)])
+    samples: list[list[Any]] = [
+        [ring[4:]],
+        [ring * (1, 0.5) + (0, 0.5), [(0.88, 0.5), (0.88, 0.9), (1, 1)]],
+        [[(0, 0.1), (0.9, 0), (0.4, 1)], [(0.2, 0.55), (0.85, 0.5)]],
+        [[(0.6, 0), (0, 0.7), (0.9, 0.65)], [(0.6, 0.4), (0.55, 1)]],
+        [[(0, 0), (0.8, 1)], [(0.9, 0), (0, 1)]],
+        [[(0.1, 0.3), (0.1, 1)], [(0.12, 0)]],
+    ]
+    dataset = hw.strokes.StrokeDataset.from_strokes(samples, list("0a74xi"))
+    style = hw.strokes.Style(width=(1, 5), slant=20, rotation=10, aspect=0.3, wave=0.08, size=0.3)
+    plain = hw.strokes.render(dataset, (56, 56))
+    many = dataset.select(np.tile(np.arange(len(dataset)), 7))
+    drawn = hw.strokes.render(many, (56, 56), style=style, rng=0)
+    columns = np.concatenate([plain, drawn]).reshape(8, len(dataset), 56, 56)
+    figure = Figure(figsize=(8, 6), layout="constrained", dpi=80)
+    axes = figure.add_subplot()
+    axes.imshow(255 - columns.transpose(1, 2, 0, 3).reshape(len(dataset) * 56, -1), cmap="gray")
+    axes.set_axis_off()
+    return figure
+
+
 def main() -> None:
     """Draw and save."""
     lines(length=5, width=160).savefig(HERE / "lines.png")
@@ -58,6 +83,7 @@ def main() -> None:
         slant=0.4,
         null=0.05,
     ).savefig(HERE / "lines-with-life.png")
+    strokes().savefig(HERE / "strokes.png")
     steps().savefig(HERE / "steps.png")
     with tempfile.TemporaryDirectory() as folder:
         hw.demo.run(folder)

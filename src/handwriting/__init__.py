@@ -19,6 +19,7 @@ a module imports only modules that stand before it there.
 ``noise``                 images of nothing, for the null class
 ``data``                  labeled characters and lines: select, split, concat, save, open
 ``datasets``              one loader for each published set
+``strokes``               movements of a pen, rendered to images
 ``sequences``             lines of text from images of characters
 ``segmentation``          pages to lines, words and characters
 ``models``                Keras networks: dense, LeNet, convolutional
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         recognizer,
         segmentation,
         sequences,
+        strokes,
         training,
     )
     from handwriting.recognizer import read as read
@@ -76,6 +78,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "noise",
     "data",
     "datasets",
+    "strokes",
     "sequences",
     "segmentation",
     "models",
