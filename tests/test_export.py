@@ -161,4 +161,3 @@ def test_missing_files_are_told(tmp_path):
 def test_images_of_another_shape_are_refused(shape, exported):
     with pytest.raises(ValueError, match=r"images must be of shape \(n, 28, 28\)"):
         Predictor(exported)(np.zeros(shape, np.uint8))
-

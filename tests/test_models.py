@@ -26,6 +26,8 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype(np.uint8)
         ("lenet", 47, 98_559),
         ("convnet_small", 62, 598_782),
         ("convnet_deep", 62, 839_998),
+        ("vgg_small", 94, 299_902),
+        ("vgg", 94, 1_171_102),
     ],
 )
 def test_parameter_counts_are_the_published_ones(name, classes, parameters):
@@ -65,7 +67,7 @@ def test_equal_seeds_give_equal_weights(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("lenet", 10), ("convnet_small", 6), ("convnet_deep", 4)]
+    ("name", "least"), [("lenet", 10), ("convnet_small", 6), ("convnet_deep", 4), ("vgg_small", 4)]
 )
 def test_the_least_image_works_and_a_smaller_one_is_refused(name, least):
     models.build(name, 10, (least, least))

@@ -18,6 +18,7 @@ from handwriting.models.dense import dense, dense_small
 from handwriting.models.file import Card, card, load, save
 from handwriting.models.lenet import lenet
 from handwriting.models.registry import LINE_NAMES, NAMES, build
+from handwriting.models.vgg import vgg, vgg_small
 
 __all__ = [
     "LINE_NAMES",
@@ -35,4 +36,6 @@ __all__ = [
     "lenet",
     "load",
     "save",
+    "vgg",
+    "vgg_small",
 ]
