@@ -61,7 +61,7 @@ def test_equal_seeds_give_equal_weights(name):
     for a, b in zip(one.get_weights(), same.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(one.get_weights()[0], other.get_weights()[0])
-    layers = [weight for weight in one.get_weights() if weight.ndim == 2]
+    layers = [weight for weight in one.get_weights() if weight.ndim > 1]
     scaled = [layer.ravel()[:50] / np.abs(layer).max() for layer in layers]
     assert np.abs(scaled[0] - scaled[1]).max() > 0.1
 
