@@ -14,11 +14,12 @@ import numpy as np
 from handwriting.data import CharacterDataset, LineDataset
 from handwriting.evaluation import Report
 from handwriting.images import Image
-from handwriting.recognizer import Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from handwriting.recognizer import Reading
 
 __all__ = [
     "class_counts",
@@ -231,7 +232,7 @@ def strip(images: Image, text: str, truth: str | None = None) -> "Figure":
     return figure
 
 
-def reading(found: Reading) -> "Figure":
+def reading(found: "Reading") -> "Figure":
     """A picture with what was read in it: a box around each word, and the word above it.
 
     The figure has as many pixels as the picture, and words that are probably wrong (confidence
