@@ -1,0 +1,207 @@
+"""Train a reader of single characters: the 94 printable ones of ASCII, and null.
+
+    python recipes/train_characters.py --strokes characters.npz --mnist FOLDER
+        --paper characters62.npz --out FOLDER [--model vgg_small] [--epochs 20] [--share 1]
+
+It learns from UNIPEN's pen strokes, drawn afresh in each epoch as many pens and hands would, from
+MNIST, from characters on paper and from images of nothing. Writers of the strokes' validation part
+choose nothing and are measured at the end, as are a part of the paper and MNIST's test images.
+OUT/MODEL.keras is the model, OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, TypeVar
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+import handwriting as hw
+from handwriting.data import CharacterDataset
+from handwriting.images import Image
+from handwriting.strokes import StrokeDataset, Style
+
+T = TypeVar("T", StrokeDataset, CharacterDataset)
+
+ALPHABET = hw.alphabet.ASCII.with_null()
+RECIPE = "emnist"
+STYLE = Style(
+    width=(1.0, 3.8), ink=(170, 255), slant=20, rotation=8, aspect=0.2, wave=0.03, size=0.1, shift=2
+)
+PLAIN = Style(width=(2.0, 2.0))
+AUGMENTATION = hw.training.Augmentation(shift=0.05, rotate=8, scale=0.1, shear=10)
+LEAST = 500  # of each character in an epoch
+MNIST_SHARE, PAPER_TIMES, NULL_SHARE = 1 / 3, 3, 0.04
+HELD_BACK = 0.2  # of the paper
+LOOK_ALIKE = ("0Oo", "1lI|", *("cC", "sS", "uU", "vV", "wW", "xX", "zZ", "pP", "kK"))
+
+
+@dataclasses.dataclass
+class Sources:
+    """What is learnt from, in the form of the recipe."""
+
+    strokes: StrokeDataset
+    mnist: CharacterDataset
+    paper: CharacterDataset
+    seed: int
+
+    def epoch(self, number: int) -> CharacterDataset:
+        """All images of one epoch."""
+        rng = np.random.default_rng((self.seed, number))
+        drawn = hw.strokes.to_characters(
+            self.strokes.select(self._balanced(rng)), ALPHABET, style=STYLE, rng=rng
+        )
+        digits = self.mnist.sample(round(MNIST_SHARE * len(self.mnist)), rng=rng)
+        parts = [drawn, digits, *[self.paper] * PAPER_TIMES]
+        images = np.concatenate([drawn.images, *(self._moved(p.images, rng) for p in parts[1:])])
+        labels = np.concatenate([part.labels for part in parts])
+        whole = CharacterDataset(worn(images, rng), labels, ALPHABET, "characters", RECIPE)
+        return whole.with_null(NULL_SHARE, rng=rng)
+
+    def _balanced(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Every sample once, and those of rare characters more often."""
+        labels = ALPHABET.encode(self.strokes.texts)
+        least = round(LEAST * min(1, len(labels) / 50_000))
+        more = [
+            rng.choice(np.flatnonzero(labels == label), least - count)
+            for label, count in zip(*np.unique(labels, return_counts=True), strict=True)
+            if count < least
+        ]
+        return np.concatenate([np.arange(len(labels)), *more]).astype(np.int64)
+
+    def _moved(self, images: Image, rng: np.random.Generator) -> Image:
+        return hw.training.augment(images, AUGMENTATION, rng=rng)
+
+
+def worn(images: Image, rng: np.random.Generator) -> Image:
+    """Ink as a camera sees it: often blurred, uneven, with a piece gone here and there."""
+    result = images.astype(np.float32)
+    blurred = rng.random(len(images)) < 0.5
+    for share, sigma in ((0.5, 0.45), (1.0, 0.8)):
+        which = np.flatnonzero(blurred & (rng.random(len(images)) < share))
+        result[which] = ndimage.gaussian_filter(result[which], (0, sigma, sigma))
+        blurred[which] = False
+    height, width = images.shape[1:]
+    coarse = rng.uniform(0.65, 1.25, (len(images), 4, 4)).astype(np.float32)
+    result *= ndimage.zoom(coarse, (1, height / 4, width / 4), order=1)
+    gone = np.flatnonzero(rng.random(len(images)) < 0.15)
+    tops, lefts = rng.integers(0, height - 4, len(gone)), rng.integers(0, width - 4, len(gone))
+    for place, top, left in zip(gone, tops, lefts, strict=True):
+        result[place, top : top + rng.integers(2, 5), left : left + rng.integers(2, 5)] *= 0.2
+    return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+
+
+def main() -> None:
+    """Train, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--strokes", required=True, type=Path, help="UNIPEN's characters")
+    parser.add_argument("--mnist", required=True, help="the folder of MNIST's files")
+    parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
+    parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
+    parser.add_argument("--model", default="vgg_small", choices=hw.models.NAMES)
+    parser.add_argument("--epochs", default=20, type=int)
+    parser.add_argument("--batch-size", default=128, type=int)
+    parser.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
+    parser.add_argument("--seed", default=0, type=int)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    learnt, tests = sources(options)
+    model = hw.models.build(options.model, ALPHABET, (28, 28), rng=options.seed)
+    steps = options.epochs * -(-len(learnt.epoch(0)) // options.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, alpha=0.0, warmup_target=2e-3, warmup_steps=max(1, steps // 20)
+    )
+    history = hw.training.fit(
+        model,
+        learnt.epoch,
+        validation=None,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-2, global_clipnorm=1.0),
+        label_smoothing=0.05,
+        checkpoint=options.out / f"{options.model}.keras",
+        progress=True,
+        rng=options.seed,
+    )
+    facts = {
+        "model": options.model,
+        "parameters": model.count_params(),
+        "epochs": options.epochs,
+        "images an epoch": len(learnt.epoch(0)),
+        "minutes": round((time.perf_counter() - start) / 60, 1),
+        "tests": {name: measured(model, test) for name, test in tests.items()},
+        "history": history,
+    }
+    for name, figures in facts["tests"].items():
+        print(f"{name:10}", {key: f"{value:.2%}" for key, value in figures.items()}, flush=True)
+    path = options.out / f"{options.model}.json"
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    curves = hw.plots.training_curves(history)
+    curves.savefig(options.out / f"{options.model}.png", bbox_inches="tight")
+
+
+def sources(options: argparse.Namespace) -> tuple[Sources, dict[str, CharacterDataset]]:
+    """What is learnt from, and what is measured."""
+    rng = np.random.default_rng(options.seed)
+    strokes = StrokeDataset.open(options.strokes, split="train")
+    others = StrokeDataset.open(options.strokes, split="validation")
+    digits, test = (hw.datasets.mnist.load(each, options.mnist) for each in ("train", "test"))
+    paper, unseen = read_paper(options.paper).split(HELD_BACK, rng=options.seed)
+    if options.share < 1:
+        strokes, others = (part_of(each, options.share, rng) for each in (strokes, others))
+        digits, test, paper, unseen = (
+            part_of(each, options.share, rng) for each in (digits, test, paper, unseen)
+        )
+    tests = {
+        "unipen": hw.strokes.to_characters(others, ALPHABET, style=PLAIN),
+        "paper": unseen,
+        "mnist": normalized(test),
+    }
+    return Sources(strokes, normalized(digits), paper, options.seed), tests
+
+
+def part_of(dataset: T, share: float, rng: np.random.Generator) -> T:
+    """A share of a set, but some hundreds."""
+    return dataset.sample(max(300, round(share * len(dataset))), rng=rng)
+
+
+def read_paper(path: Path) -> CharacterDataset:
+    """Characters in pen and pencil, cleaned as a reader cleans what it cuts out."""
+    with np.load(path) as file:
+        images, codes = file["images"], file["codepoint"]
+    ink = hw.preprocessing.clean(hw.preprocessing.to_ink(images, "dark"))
+    labels = ALPHABET.encode([chr(code) for code in codes.tolist()])
+    return CharacterDataset(
+        hw.preprocessing.normalize(ink, RECIPE), labels, ALPHABET, "paper", RECIPE
+    )
+
+
+def normalized(dataset: CharacterDataset) -> CharacterDataset:
+    """A set in the form of the recipe."""
+    images = hw.preprocessing.normalize(dataset.images, RECIPE)
+    return dataclasses.replace(dataset, images=images, recipe=RECIPE).relabel(ALPHABET)
+
+
+def measured(model: Any, test: CharacterDataset) -> dict[str, float]:
+    """Shares of images read right: at once, among three, and but for what looks alike."""
+    report = hw.evaluation.evaluate(model, test)
+    folded = {character: group[0] for group in LOOK_ALIKE for character in group}
+    groups = np.array([ord(folded.get(c, c)) if c else 0 for c in ALPHABET])
+    return {
+        "top 1": report.accuracy,
+        "top 3": report.top(3),
+        "folded": float(np.mean(groups[report.predicted] == groups[report.labels])),
+    }
+
+
+if __name__ == "__main__":
+    main()
