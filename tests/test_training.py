@@ -149,6 +149,21 @@ def test_outputs_that_cannot_be_written_are_found_out_first(option, tiny, tmp_pa
     np.testing.assert_array_equal(model.get_weights()[0], before)
 
 
+def test_a_checkpoint_that_could_not_be_written_is_found_out_before_training(tiny, tmp_path):
+    afresh = models.dense_small(tiny.alphabet, rng=0)
+    foreign = keras.Sequential(
+        [keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10, name="scores")]
+    )
+    before = afresh.get_weights()[0].copy()
+
+    with pytest.raises(ValueError, match=r"path must end in \.keras, got .*m\.h5"):
+        training.fit(afresh, tiny, checkpoint=tmp_path / "m.h5", epochs=1)
+    with pytest.raises(ValueError, match="must come from one of the builders"):
+        training.fit(foreign, tiny, checkpoint=tmp_path / "m.keras", epochs=1)
+
+    assert (afresh.get_weights()[0] == before).all()
+
+
 def test_a_checkpoint_is_the_best_model_so_far(tiny, tmp_path):
     worse = CharacterDataset(tiny.images, 1 - tiny.labels, DIGITS)
     model = models.dense_small(DIGITS, rng=0)

@@ -15,7 +15,7 @@ characters, (n, steps, labels) for lines.
 from handwriting.models.convnet import convnet_deep, convnet_small
 from handwriting.models.crnn import crnn, crnn_deep, crnn_small
 from handwriting.models.dense import dense, dense_small
-from handwriting.models.file import Card, card, load, save
+from handwriting.models.file import Card, card, check_savable, load, save
 from handwriting.models.lenet import lenet
 from handwriting.models.registry import LINE_NAMES, NAMES, build
 from handwriting.models.vgg import vgg, vgg_small
@@ -26,6 +26,7 @@ __all__ = [
     "Card",
     "build",
     "card",
+    "check_savable",
     "convnet_deep",
     "convnet_small",
     "crnn",

@@ -22,7 +22,7 @@ from handwriting.files import StrPath, refusing_damage, replacing
 from handwriting.models.registry import LINE_NAMES, NAMES, build
 from handwriting.preprocessing import find_line_recipe, find_recipe
 
-__all__ = ["Card", "card", "load", "save"]
+__all__ = ["Card", "card", "check_savable", "load", "save"]
 
 _CARD = "handwriting.json"
 _WEIGHTS = "model.weights.h5"
@@ -80,13 +80,7 @@ def save(
             over 128 pixels (lines may be wider), or ``path``, ``alphabet`` or ``recipe`` do not
             fit.
     """
-    if Path(path).suffix != ".keras":
-        raise ValueError(f"path must end in .keras, got {str(path)!r}")
-    if model.name not in _BUILDERS:
-        raise ValueError(
-            f"model must come from one of the builders {', '.join(_BUILDERS)}, got one named "
-            f"{model.name!r}; save networks of your own with model.save()"
-        )
+    check_savable(model, path)
     if model.name in LINE_NAMES:
         alphabet = alphabet.with_null()
     facts = Card(model.name, alphabet, (model.input_shape[1], model.input_shape[2]), recipe)
@@ -106,6 +100,21 @@ def save(
         twin.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(_CARD, _to_json(facts))
+
+
+def check_savable(model: keras.Model, path: StrPath) -> None:
+    """Refuse, before hours of training, what :func:`save` would refuse after them.
+
+    Raises:
+        ValueError: the model is not of this package, or ``path`` does not end in ``.keras``.
+    """
+    if Path(path).suffix != ".keras":
+        raise ValueError(f"path must end in .keras, got {str(path)!r}")
+    if model.name not in _BUILDERS:
+        raise ValueError(
+            f"model must come from one of the builders {', '.join(_BUILDERS)}, got one named "
+            f"{model.name!r}; save networks of your own with model.save()"
+        )
 
 
 def card(path: StrPath) -> Card:

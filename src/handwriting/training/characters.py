@@ -125,6 +125,8 @@ def fit(
     _check_options(learning_rate, schedule, label_smoothing)
     train, afresh = _first(train, validation)
     _check_fits(model, train)
+    if checkpoint is not None:
+        models.check_savable(model, checkpoint)
     _check_outputs(checkpoint, csv, tensorboard)
     seed = int(np.random.default_rng(rng).integers(2**31))
     indices, held_back = _hold_back(model, train, validation, seed)

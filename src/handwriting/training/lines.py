@@ -95,6 +95,8 @@ def fit_lines(
     """
     check_arguments(epochs=epochs, batch_size=batch_size, patience=patience or 1)
     _check_options(learning_rate, checkpoint, csv, rng, resume=resume)
+    if checkpoint is not None:
+        models.check_savable(model, checkpoint)
     seed = int(np.random.default_rng(rng).integers(2**31))
     if isinstance(validation, float):
         train, validation = train.split(validation, rng=seed)
