@@ -1,7 +1,7 @@
 """Train a line reader on the handwritten names, measure it once, keep figures and curves.
 
     python recipes/names.py --names ZIP --out FOLDER [--model crnn_small] [--epochs 16]
-        [--strokes characters.npz] [--counts name_counts.tsv] [--resume]
+        [--strokes characters.npz] [--counts name_counts.tsv] [--start FILE] [--resume]
 
 The network learns from the split "train" but for a twentieth, by which the best epoch is chosen;
 "validation" is read once, at the end. With --strokes it first learns from many lines
@@ -54,6 +54,9 @@ def main() -> None:
     parser.add_argument(
         "--held-back", default=0.05, type=float, help="0 takes the last epoch's weights"
     )
+    parser.add_argument("--start", type=Path, help="a model to go on from, in place of --first")
+    parser.add_argument("--name", help="of the files to write")
+    parser.add_argument("--rate", type=float, help="learning rate at the start")
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
     parser.add_argument("--seed", default=0, type=int)
     options = parser.parse_args()
@@ -63,7 +66,11 @@ def main() -> None:
     train, held_back = real, None
     if options.held_back:
         train, held_back = real.split(options.held_back, rng=options.seed)
-    model = hw.models.build(options.model, train.alphabet, train.image_shape, rng=options.seed)
+    model = (
+        hw.models.load(options.start)
+        if options.start
+        else hw.models.build(options.model, train.alphabet, train.image_shape, rng=options.seed)
+    )
     settings: dict[str, Any] = {
         "validation": held_back,
         "augmentation": hw.training.LineAugmentation(),
@@ -71,25 +78,26 @@ def main() -> None:
         "progress": True,
         "rng": options.seed,
     }
-    name = options.model + ("-synthetic" if options.strokes else "")
+    name = options.name or options.model + ("-synthetic" if options.strokes else "")
     lines, test = train, hw.datasets.names.load("validation", options.names, **FORMS[options.model])
     if options.strokes:
-        count, epochs = options.first
+        count, epochs = (0, 0) if options.start else options.first
         texts = drawn_texts(train, test, options.counts, count + options.then, options.seed)
         drawn = draw(train, texts, options.strokes, options.seed)
-        hw.training.fit_lines(
-            model,
-            train.concat(drawn.select(slice(0, count))),
-            epochs=epochs,
-            checkpoint=options.out / f"{name}-first.keras",
-            **settings,
-        )
+        if epochs:
+            hw.training.fit_lines(
+                model,
+                train.concat(drawn.select(slice(0, count))),
+                epochs=epochs,
+                checkpoint=options.out / f"{name}-first.keras",
+                **settings,
+            )
         lines = train.concat(drawn.select(slice(count, None)))
     history = hw.training.fit_lines(
         model,
         lines,
         epochs=options.epochs,
-        learning_rate=1e-3 if options.strokes else 2e-3,
+        learning_rate=options.rate or (1e-3 if options.strokes else 2e-3),
         checkpoint=options.out / f"{name}.keras",
         **settings,
     )
