@@ -108,7 +108,7 @@ def main() -> None:
         "model": options.model,
         "parameters": model.count_params(),
         "lines": {"train": len(train), "chosen by": len(held_back or ()), "validation": len(test)},
-        "drawn": [*options.first, options.then] if options.strokes else [],
+        "drawn": [count, epochs, options.then] if options.strokes else [],
         "epochs": options.epochs,
         "minutes": round(minutes, 1),
         "greedy": figures(report),

@@ -29,6 +29,7 @@ a module imports only modules that stand before it there.
 ``evaluation``            accuracy, per-class table, confusions, error rates of lines
 ``predictor``             networks in ONNX files, run without Keras
 ``export``                trained networks as ONNX
+``pretrained``            networks that come with the package, trained
 ``recognizer``            pictures in, text out
 ``plots``                 a figure of every step
 ``demo``                  the whole road in under a minute
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         plots,
         predictor,
         preprocessing,
+        pretrained,
         recognizer,
         segmentation,
         sequences,
@@ -88,6 +90,7 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "evaluation",
     "predictor",
     "export",
+    "pretrained",
     "recognizer",
     "plots",
     "demo",
