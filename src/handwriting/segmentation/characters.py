@@ -1,5 +1,6 @@
 """From the ink of a line to its characters."""
 
+import bisect
 import collections
 import itertools
 import math
@@ -102,6 +103,11 @@ class _Groups:
         kept = np.flatnonzero(pieces.areas >= max(2, (_SPECK * letter) ** 2)).tolist()
         self.order = sorted(kept, key=lambda i: self.boxes[i].left)
         self._parents = list(range(len(self.boxes)))
+        self._lefts = [self.boxes[i].left for i in self.order]
+        # The furthest that any of the pieces up to one reaches.
+        self._rights = list(itertools.accumulate((self.boxes[i].right for i in self.order), max))
+        large = [each for each in self.boxes if each.height > 0.6 * letter]
+        self.middle = float(np.median([(each.top + each.bottom) / 2 for each in large] or [np.inf]))
 
     def root(self, i: int) -> int:
         """The piece that stands for all that piece i was put together with."""
@@ -121,9 +127,9 @@ class _Groups:
     def near(self, i: int, reach: float) -> Iterator[int]:
         """Other pieces whose columns are at most so far from those of piece i."""
         box = self.boxes[i]
-        for j in self.order:
-            if self.boxes[j].left > box.right + reach:
-                return
+        first = bisect.bisect_left(self._rights, box.left - reach)
+        last = bisect.bisect_right(self._lefts, box.right + reach)
+        for j in self.order[first:last]:
             if j != i and self.boxes[j].right >= box.left - reach:
                 yield j
 
@@ -181,10 +187,8 @@ def _join_dot(groups: _Groups, i: int) -> None:
 def _is_tick(box: Box, groups: _Groups) -> bool:
     """Whether a piece can be a stroke of a quotation mark: small, upright, above the middle."""
     letter = groups.letter
-    large = [each for each in groups.boxes if each.height > 0.6 * letter]
-    middle = np.median([(each.top + each.bottom) / 2 for each in large]) if large else box.bottom
     upright = 0.1 * letter < box.height <= 0.55 * letter and box.width < box.height
-    return upright and box.bottom <= middle + 0.1 * letter
+    return upright and box.bottom <= groups.middle + 0.1 * letter
 
 
 def _is_quote(a: Box, b: Box, letter: float) -> bool:

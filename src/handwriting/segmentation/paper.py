@@ -78,8 +78,10 @@ def _is_light(gray: Image, polarity: Polarity) -> bool:
         raise ValueError(f"polarity must be 'auto', 'dark' or 'light', got {polarity!r}")
     if polarity != "auto":
         return polarity == "light"
-    small = _means(gray, max(1, round(gray.size**0.5) // 500)).astype(np.float32)
-    typical = ndimage.median_filter(small[::4, ::4], 9).repeat(4, axis=0).repeat(4, axis=1)
+    factor = max(1, round(gray.size**0.5) // 500)
+    small = _means(gray, factor).astype(np.float32)
+    window = max(9, 16 // factor)
+    typical = ndimage.median_filter(small[::4, ::4], window).repeat(4, axis=0).repeat(4, axis=1)
     # Ink is rare and stands far from the paper around it, on one side.
     return bool(((small - typical[: small.shape[0], : small.shape[1]]) ** 3).sum() > 0)
 
