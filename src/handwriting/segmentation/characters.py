@@ -112,6 +112,7 @@ class _Groups:
     def root(self, i: int) -> int:
         """The piece that stands for all that piece i was put together with."""
         while self._parents[i] != i:
+            self._parents[i] = self._parents[self._parents[i]]
             i = self._parents[i]
         return i
 
@@ -205,13 +206,7 @@ def _divided(character: Segment, letter: float, scorer: Scorer | None) -> list[S
     ink = character.image > 0
     heights = ink.sum(axis=0)
     places = _thin_places(heights, letter)
-    least, greatest = _LEAST_WIDTH * letter, _WIDE * letter
-    pairs = [
-        (a, b)
-        for a, start in enumerate(places)
-        for b, end in enumerate(places)
-        if least <= end - start <= greatest
-    ]
+    pairs = list(_stretches(places, letter))
     costs = _costs(character.image, places, pairs, letter, scorer)
     cuts = _cheapest(places, pairs, costs)
     if len(cuts) <= 2:
@@ -228,11 +223,21 @@ def _thin_places(heights: Indices, letter: float) -> list[int]:
     window = max(3, round(0.25 * letter) | 1)
     lowest = ndimage.minimum_filter1d(heights, window, mode="nearest") == heights
     middles, n = ndimage.label(lowest & (heights <= _THIN * letter))
-    columns = np.arange(len(heights))
-    inner = [round(float(columns[middles == i].mean())) for i in range(1, n + 1)]
+    means = ndimage.mean(np.arange(len(heights)), middles, np.arange(1, n + 1))
+    inner = [round(place) for place in means.tolist()]
     margin = _LEAST_WIDTH * letter / 2
     inner = [place for place in inner if margin < place < len(heights) - margin]
     return [0, *inner, len(heights)]
+
+
+def _stretches(places: list[int], letter: float) -> Iterator[tuple[int, int]]:
+    """Pairs of places that can be the ends of a character, by the width between them."""
+    for a, start in enumerate(places[:-1]):
+        least = bisect.bisect_left(places, start + _LEAST_WIDTH * letter, a + 1)
+        greatest = bisect.bisect_right(places, start + _WIDE * letter, a + 1)
+        # What can be cut nowhere stays whole, however wide.
+        for b in range(least, max(greatest, min(a + 2, len(places)))):
+            yield a, b
 
 
 def _costs(
