@@ -34,8 +34,9 @@ _DOT = 0.3
 _BESIDE, _REACH = 0.25, 0.9  # how far to the side of its letter a dot may be, and how far above
 _QUOTE = 0.35  # how far apart the two strokes of a quotation mark may be
 _WIDE = 1.6  # what is wider is several characters that touch
+_DOUBTFUL = 0.9  # what is wider can be several, if a scorer says so
 _LEAST_WIDTH, _USUAL_WIDTH = 0.25, 0.75
-_THIN = 0.35  # a cut goes through so much ink at most
+_THIN = 0.5  # a cut goes through so much ink at most
 
 
 def find_characters(
@@ -201,7 +202,8 @@ def _is_quote(a: Box, b: Box, letter: float) -> bool:
 def _divided(character: Segment, letter: float, scorer: Scorer | None) -> list[Segment]:
     """The characters that one wide segment holds, from left to right."""
     box = character.box
-    if box.width <= _WIDE * letter or box.height <= 0.5 * letter:
+    wide = (_WIDE if scorer is None else _DOUBTFUL) * letter
+    if box.width <= wide or box.height <= 0.5 * letter:
         return [character]
     ink = character.image > 0
     heights = ink.sum(axis=0)
