@@ -32,7 +32,7 @@ _RIDGE = 0.25  # how much denser than its surroundings the middle of a line is
 _STEEP = 0.15  # rows a column, at most
 # A ridge goes on at most so much above or below where the one before leads to, and the more the
 # further it is, up to here. They may overlap a little.
-_LEVEL, _LEAN, _FAR, _OVERLAP = 0.5, 0.03, 10, 1.5
+_LEVEL, _LEAN, _FAR, _OVERLAP = 0.65, 0.03, 10, 1.5
 _LEAST_HEIGHT = 0.35
 _NEAR = 0.8  # ink that is further from the middle of any line is of none
 
