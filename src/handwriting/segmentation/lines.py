@@ -78,8 +78,8 @@ def find_lines(ink: Image) -> list[Segment]:
     if n == 0:
         return []
     owners = _owners(pieces, text, middles, n, letter, factor)
-    numbers = _absorbed(owners, letter)
-    return _in_order(cut(ink, numbers[owners], int(numbers.max())))
+    _absorb(owners, letter)
+    return _in_order(cut(ink, owners, n))
 
 
 def _is_text(pieces: Components, letter: float) -> Mask:
@@ -237,29 +237,26 @@ def _owners(
     return owners
 
 
-def _absorbed(owners: NDArray[np.int32], letter: float) -> NDArray[np.int32]:
-    """New numbers of lines: small ones beside or within a larger one become part of it.
-
-    Returns:
-        (n + 1,) the new number of each; 0 for what is none.
-    """
+def _absorb(owners: NDArray[np.int32], letter: float) -> None:
+    """Make small lines beside or within a larger one part of it, and remove what is none."""
     from scipy import ndimage
 
     slices = ndimage.find_objects(owners)
     boxes = {number: box_of(where) for number, where in enumerate(slices, 1) if where is not None}
     areas = np.bincount(owners.ravel(), minlength=len(slices) + 1)
-    numbers = np.zeros(len(slices) + 1, np.int32)
     whole: dict[int, Box] = {}
     for number in sorted(boxes, key=lambda number: -areas[number]):
         box = boxes[number]
-        into = next((other for other in whole if _belongs(box, whole[other], letter)), None)
-        if into is not None:
-            numbers[number] = into
+        near = [i for i in whole if _belongs(box, whole[i], letter)]
+        passing = ((i, _passing(owners, i, whole[i], box, letter)) for i in near)
+        into = next((i for i, other in passing if _belongs(box, other, letter)), 0)
+        if into:
             whole[into] = whole[into].united(box)
         elif box.height >= _LEAST_HEIGHT * letter and areas[number] >= letter:
-            numbers[number] = number
             whole[number] = box
-    return numbers
+            continue
+        part = owners[box.slices]
+        part[part == number] = into
 
 
 def _belongs(small: Box, large: Box, letter: float) -> bool:
@@ -269,6 +266,16 @@ def _belongs(small: Box, large: Box, letter: float) -> bool:
     if rows <= 0.65 * small.height or columns <= -1.5 * letter:
         return False
     return small.width < 3 * letter or columns > 0.6 * small.width
+
+
+def _passing(owners: NDArray[np.int32], number: int, large: Box, small: Box, letter: float) -> Box:
+    """The box of a line where it passes another one; if it leans, that is less high than it all."""
+    reach = round(3 * letter)
+    left, right = max(large.left, small.left - reach), min(large.right, small.right + reach)
+    ink = owners[large.top : large.bottom, left:right] == number
+    rows = large.top + np.flatnonzero(ink.any(axis=1))
+    top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (large.top, large.top)
+    return large._replace(top=top, bottom=bottom)
 
 
 def _in_order(lines: list[Segment]) -> list[Segment]:

@@ -86,9 +86,10 @@ def dotted(pieces: Components) -> Mask:
     rows = (pieces.boxes[small, 0] + pieces.boxes[small, 2]) // 2
     columns = pieces.boxes[small, 1] // (_REACH * size)
     dots = np.zeros(len(pieces.areas), np.bool_)
-    # Bands of rows, and such that begin in the middle of those: one of them holds a whole rule.
-    for shift in (0, size // 2):
-        cells = (rows + shift) // size * (columns.max(initial=0) + 1) + columns
+    # Bands of rows, and such that begin in the middle of those: one of them holds a whole rule,
+    # even if it leans.
+    for shift in (0, size):
+        cells = (rows + shift) // (2 * size) * (columns.max(initial=0) + 1) + columns
         _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
         dots[small] |= counts[cell] >= _DOTS
     return dots
