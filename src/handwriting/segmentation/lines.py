@@ -243,7 +243,7 @@ def _absorb(owners: NDArray[np.int32], letter: float) -> None:
 
     slices = ndimage.find_objects(owners)
     boxes = {number: box_of(where) for number, where in enumerate(slices, 1) if where is not None}
-    areas = np.bincount(owners.ravel(), minlength=len(slices) + 1)
+    areas = np.bincount(owners[owners > 0], minlength=len(slices) + 1)
     whole: dict[int, Box] = {}
     for number in sorted(boxes, key=lambda number: -areas[number]):
         box = boxes[number]
