@@ -1,5 +1,6 @@
 """From the ink of a line to its characters."""
 
+import bisect
 import collections
 import itertools
 import math
@@ -33,8 +34,9 @@ _DOT = 0.3
 _BESIDE, _REACH = 0.25, 0.9  # how far to the side of its letter a dot may be, and how far above
 _QUOTE = 0.35  # how far apart the two strokes of a quotation mark may be
 _WIDE = 1.6  # what is wider is several characters that touch
+_DOUBTFUL = 0.9  # what is wider can be several, if a scorer says so
 _LEAST_WIDTH, _USUAL_WIDTH = 0.25, 0.75
-_THIN = 0.35  # a cut goes through so much ink at most
+_THIN = 0.5  # a cut goes through so much ink at most
 
 
 def find_characters(
@@ -102,10 +104,16 @@ class _Groups:
         kept = np.flatnonzero(pieces.areas >= max(2, (_SPECK * letter) ** 2)).tolist()
         self.order = sorted(kept, key=lambda i: self.boxes[i].left)
         self._parents = list(range(len(self.boxes)))
+        self._lefts = [self.boxes[i].left for i in self.order]
+        # The furthest that any of the pieces up to one reaches.
+        self._rights = list(itertools.accumulate((self.boxes[i].right for i in self.order), max))
+        large = [each for each in self.boxes if each.height > 0.6 * letter]
+        self.middle = float(np.median([(each.top + each.bottom) / 2 for each in large] or [np.inf]))
 
     def root(self, i: int) -> int:
         """The piece that stands for all that piece i was put together with."""
         while self._parents[i] != i:
+            self._parents[i] = self._parents[self._parents[i]]
             i = self._parents[i]
         return i
 
@@ -121,9 +129,9 @@ class _Groups:
     def near(self, i: int, reach: float) -> Iterator[int]:
         """Other pieces whose columns are at most so far from those of piece i."""
         box = self.boxes[i]
-        for j in self.order:
-            if self.boxes[j].left > box.right + reach:
-                return
+        first = bisect.bisect_left(self._rights, box.left - reach)
+        last = bisect.bisect_right(self._lefts, box.right + reach)
+        for j in self.order[first:last]:
             if j != i and self.boxes[j].right >= box.left - reach:
                 yield j
 
@@ -181,10 +189,8 @@ def _join_dot(groups: _Groups, i: int) -> None:
 def _is_tick(box: Box, groups: _Groups) -> bool:
     """Whether a piece can be a stroke of a quotation mark: small, upright, above the middle."""
     letter = groups.letter
-    large = [each for each in groups.boxes if each.height > 0.6 * letter]
-    middle = np.median([(each.top + each.bottom) / 2 for each in large]) if large else box.bottom
     upright = 0.1 * letter < box.height <= 0.55 * letter and box.width < box.height
-    return upright and box.bottom <= middle + 0.1 * letter
+    return upright and box.bottom <= groups.middle + 0.1 * letter
 
 
 def _is_quote(a: Box, b: Box, letter: float) -> bool:
@@ -196,18 +202,13 @@ def _is_quote(a: Box, b: Box, letter: float) -> bool:
 def _divided(character: Segment, letter: float, scorer: Scorer | None) -> list[Segment]:
     """The characters that one wide segment holds, from left to right."""
     box = character.box
-    if box.width <= _WIDE * letter or box.height <= 0.5 * letter:
+    wide = (_WIDE if scorer is None else _DOUBTFUL) * letter
+    if box.width <= wide or box.height <= 0.5 * letter:
         return [character]
     ink = character.image > 0
     heights = ink.sum(axis=0)
     places = _thin_places(heights, letter)
-    least, greatest = _LEAST_WIDTH * letter, _WIDE * letter
-    pairs = [
-        (a, b)
-        for a, start in enumerate(places)
-        for b, end in enumerate(places)
-        if least <= end - start <= greatest
-    ]
+    pairs = list(_stretches(places, letter))
     costs = _costs(character.image, places, pairs, letter, scorer)
     cuts = _cheapest(places, pairs, costs)
     if len(cuts) <= 2:
@@ -224,11 +225,21 @@ def _thin_places(heights: Indices, letter: float) -> list[int]:
     window = max(3, round(0.25 * letter) | 1)
     lowest = ndimage.minimum_filter1d(heights, window, mode="nearest") == heights
     middles, n = ndimage.label(lowest & (heights <= _THIN * letter))
-    columns = np.arange(len(heights))
-    inner = [round(float(columns[middles == i].mean())) for i in range(1, n + 1)]
+    means = ndimage.mean(np.arange(len(heights)), middles, np.arange(1, n + 1))
+    inner = [round(place) for place in means.tolist()]
     margin = _LEAST_WIDTH * letter / 2
     inner = [place for place in inner if margin < place < len(heights) - margin]
     return [0, *inner, len(heights)]
+
+
+def _stretches(places: list[int], letter: float) -> Iterator[tuple[int, int]]:
+    """Pairs of places that can be the ends of a character, by the width between them."""
+    for a, start in enumerate(places[:-1]):
+        least = bisect.bisect_left(places, start + _LEAST_WIDTH * letter, a + 1)
+        greatest = bisect.bisect_right(places, start + _WIDE * letter, a + 1)
+        # What can be cut nowhere stays whole, however wide.
+        for b in range(least, max(greatest, min(a + 2, len(places)))):
+            yield a, b
 
 
 def _costs(

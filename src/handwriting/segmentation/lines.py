@@ -10,6 +10,7 @@ from handwriting.segmentation.rules import dotted
 from handwriting.segmentation.segment import (
     Box,
     Components,
+    Indices,
     Mask,
     Segment,
     box_of,
@@ -29,6 +30,9 @@ _UNIT = 12
 _ALONG, _ACROSS = 1.6, 0.22
 _RIDGE = 0.25  # how much denser than its surroundings the middle of a line is
 _STEEP = 0.15  # rows a column, at most
+# A ridge goes on at most so much above or below where the one before leads to, and the more the
+# further it is, up to here. They may overlap a little.
+_LEVEL, _LEAN, _FAR, _OVERLAP = 0.65, 0.03, 10, 1.5
 _LEAST_HEIGHT = 0.35
 _NEAR = 0.8  # ink that is further from the middle of any line is of none
 
@@ -74,8 +78,8 @@ def find_lines(ink: Image) -> list[Segment]:
     if n == 0:
         return []
     owners = _owners(pieces, text, middles, n, letter, factor)
-    numbers = _absorbed(owners, letter)
-    return _in_order(cut(ink, numbers[owners], int(numbers.max())))
+    _absorb(owners, letter)
+    return _in_order(cut(ink, owners, n))
 
 
 def _is_text(pieces: Components, letter: float) -> Mask:
@@ -160,25 +164,11 @@ def _chained(ridges: list[_Ridge], unit: float) -> list[int]:
     """The number, from 1, of the line of each ridge: those that go on one another have one."""
     if not ridges:
         return []
-    left, right, left_row, right_row, left_slope, right_slope = map(
-        np.array, zip(*ridges, strict=True)
-    )
-    gaps = left[None, :] - right[:, None]
-    slopes = np.clip((right_slope[:, None] + left_slope[None, :]) / 2, -_STEEP, _STEEP)
-    forward = np.maximum(gaps, 0)
-    steps = np.abs(left_row[None, :] - right_row[:, None] - slopes * forward)
-    possible = (
-        (gaps >= -1.5 * unit)
-        & (left[:, None] < left[None, :])
-        & (right[:, None] < right[None, :])
-        & (steps < 0.5 * unit + 0.03 * np.minimum(forward, 10 * unit))
-    )
-    costs = steps + 0.1 * forward
-    before, after = np.nonzero(possible)
+    before, after, costs = _links(ridges, unit)
     following = np.full(len(ridges), -1)
     preceded = np.zeros(len(ridges), np.bool_)
-    for pair in np.argsort(costs[before, after], kind="stable").tolist():
-        one, other = before[pair], after[pair]
+    for link in np.argsort(costs, kind="stable").tolist():
+        one, other = before[link], after[link]
         if following[one] < 0 and not preceded[other]:
             following[one], preceded[other] = other, True
     numbers = [0] * len(ridges)
@@ -188,6 +178,28 @@ def _chained(ridges: list[_Ridge], unit: float) -> list[int]:
             numbers[ridge] = number
             ridge = int(following[ridge])
     return numbers
+
+
+def _links(ridges: list[_Ridge], unit: float) -> tuple[Indices, Indices, NDArray[np.float64]]:
+    """Which ridge can go on to the right as which, and what speaks against it."""
+    order = np.argsort([ridge.left_row for ridge in ridges], kind="stable")
+    left, right, left_row, _, left_slope, _ = np.array(ridges)[order].T
+    reach = (_LEVEL + _STEEP * _FAR + _LEAN * _FAR) * unit
+    found = []
+    for i, ridge in enumerate(ridges):
+        bounds = np.searchsorted(left_row, (ridge.right_row - reach, ridge.right_row + reach))
+        near = slice(*bounds)
+        gaps = left[near] - ridge.right
+        forward = np.clip(gaps, 0, _FAR * unit)
+        slopes = np.clip((ridge.right_slope + left_slope[near]) / 2, -_STEEP, _STEEP)
+        steps = np.abs(left_row[near] - ridge.right_row - slopes * forward)
+        possible = (gaps >= -_OVERLAP * unit) & (left[near] > ridge.left)
+        possible &= (right[near] > ridge.right) & (steps < _LEVEL * unit + _LEAN * forward)
+        which = np.flatnonzero(possible)
+        costs = steps[which] + 0.1 * np.maximum(gaps[which], 0)
+        found.append((np.full(len(which), i), order[which + bounds[0]], costs))
+    before, after, costs = map(np.concatenate, zip(*found, strict=True))
+    return before, after, costs
 
 
 def _owners(
@@ -208,43 +220,43 @@ def _owners(
     nearest = middles[rows, columns]
     rows, columns = np.nonzero(pieces.labels)
     small = (rows // factor, columns // factor)
-    piece, line = pieces.labels[rows, columns] - 1, nearest[small]
+    piece, line = pieces.labels[rows, columns] - np.int64(1), nearest[small]
     count = len(pieces.areas)
-    votes = np.bincount(piece * (n + 1) + line, minlength=count * (n + 1)).reshape(count, n + 1)
-    winner = votes.argmax(axis=1)
+    pairs, votes = np.unique(piece * (n + 1) + line, return_counts=True)
+    order = np.argsort(votes, kind="stable")  # of several values for one piece the last one stays
+    winner, most = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    winner[pairs[order] // (n + 1)] = pairs[order] % (n + 1)
+    most[pairs[order] // (n + 1)] = votes[order]
     closest = np.full(count, np.inf)
     np.minimum.at(closest, piece, distances[small])
     # Only what is higher than a line can be of two.
-    divided = (pieces.heights > 1.6 * letter) & (votes.max(axis=1) < 0.75 * pieces.areas)
+    divided = (pieces.heights > 1.6 * letter) & (most < 0.75 * pieces.areas)
     kept = text & (closest * factor < _NEAR * letter)
     owners = np.zeros(pieces.labels.shape, np.int32)
     owners[rows, columns] = np.where(divided[piece], line, winner[piece]) * kept[piece]
     return owners
 
 
-def _absorbed(owners: NDArray[np.int32], letter: float) -> NDArray[np.int32]:
-    """New numbers of lines: small ones beside or within a larger one become part of it.
-
-    Returns:
-        (n + 1,) the new number of each; 0 for what is none.
-    """
+def _absorb(owners: NDArray[np.int32], letter: float) -> None:
+    """Make small lines beside or within a larger one part of it, and remove what is none."""
     from scipy import ndimage
 
     slices = ndimage.find_objects(owners)
     boxes = {number: box_of(where) for number, where in enumerate(slices, 1) if where is not None}
-    areas = np.bincount(owners.ravel(), minlength=len(slices) + 1)
-    numbers = np.zeros(len(slices) + 1, np.int32)
+    areas = np.bincount(owners[owners > 0], minlength=len(slices) + 1)
     whole: dict[int, Box] = {}
     for number in sorted(boxes, key=lambda number: -areas[number]):
         box = boxes[number]
-        into = next((other for other in whole if _belongs(box, whole[other], letter)), None)
-        if into is not None:
-            numbers[number] = into
+        near = [i for i in whole if _belongs(box, whole[i], letter)]
+        passing = ((i, _passing(owners, i, whole[i], box, letter)) for i in near)
+        into = next((i for i, other in passing if _belongs(box, other, letter)), 0)
+        if into:
             whole[into] = whole[into].united(box)
         elif box.height >= _LEAST_HEIGHT * letter and areas[number] >= letter:
-            numbers[number] = number
             whole[number] = box
-    return numbers
+            continue
+        part = owners[box.slices]
+        part[part == number] = into
 
 
 def _belongs(small: Box, large: Box, letter: float) -> bool:
@@ -254,6 +266,16 @@ def _belongs(small: Box, large: Box, letter: float) -> bool:
     if rows <= 0.65 * small.height or columns <= -1.5 * letter:
         return False
     return small.width < 3 * letter or columns > 0.6 * small.width
+
+
+def _passing(owners: NDArray[np.int32], number: int, large: Box, small: Box, letter: float) -> Box:
+    """The box of a line where it passes another one; if it leans, that is less high than it all."""
+    reach = round(3 * letter)
+    left, right = max(large.left, small.left - reach), min(large.right, small.right + reach)
+    ink = owners[large.top : large.bottom, left:right] == number
+    rows = large.top + np.flatnonzero(ink.any(axis=1))
+    top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (large.top, large.top)
+    return large._replace(top=top, bottom=bottom)
 
 
 def _in_order(lines: list[Segment]) -> list[Segment]:

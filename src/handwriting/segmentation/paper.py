@@ -15,9 +15,9 @@ __all__ = ["find_ink"]
 
 # The paper's level is looked for in cells of so many pixels, in windows of so many cells.
 _CELL, _WINDOW = 8, 7
-# Ink is darker than the paper around it by this part of the contrast of all ink, and by so many of
-# 255 levels at least.
-_SHARE, _LEAST, _NOISE = 0.6, 20, 15
+# Ink is darker than the paper around it by this part of the contrast of all ink, by so many of 255
+# levels at least, and by so many standard deviations of the paper's own levels.
+_SHARE, _LEAST, _FAINTEST, _ABOVE_NOISE = 0.6, 20, 15, 5
 # Strokes grow fainter by this factor without being broken.
 _FAINT = 0.5
 # The edge of a sheet: from one cell to the next but one its level changes by this factor somewhere
@@ -63,10 +63,11 @@ def find_ink(
     strength = _strength(dark, level, cell)
     if sheet:
         strength[~_enlarged(_sheet(level), cell, gray.shape)] = 0
-    threshold = _threshold(strength)
+    noise = _noise(dark, level)
+    threshold = _threshold(strength, noise)
     if rules:
         strength[ruled(strength, threshold)] = 0
-    return _levels(_connected(strength, threshold), threshold)
+    return _levels(_connected(strength, threshold, noise), threshold)
 
 
 def _is_light(gray: Image, polarity: Polarity) -> bool:
@@ -77,8 +78,10 @@ def _is_light(gray: Image, polarity: Polarity) -> bool:
         raise ValueError(f"polarity must be 'auto', 'dark' or 'light', got {polarity!r}")
     if polarity != "auto":
         return polarity == "light"
-    small = _means(gray, max(1, round(gray.size**0.5) // 500)).astype(np.float32)
-    typical = ndimage.median_filter(small[::4, ::4], 9).repeat(4, axis=0).repeat(4, axis=1)
+    factor = max(1, round(gray.size**0.5) // 500)
+    small = _means(gray, factor).astype(np.float32)
+    window = max(9, 16 // factor)
+    typical = ndimage.median_filter(small[::4, ::4], window).repeat(4, axis=0).repeat(4, axis=1)
     # Ink is rare and stands far from the paper around it, on one side.
     return bool(((small - typical[: small.shape[0], : small.shape[1]]) ** 3).sum() > 0)
 
@@ -181,20 +184,32 @@ def _enlarged(mask: Mask, factor: int, shape: tuple[int, ...]) -> Mask:
     return mask.repeat(factor, axis=0).repeat(factor, axis=1)[: shape[0], : shape[1]]
 
 
-def _threshold(strength: Image) -> int:
+def _noise(dark: Image, level: Image) -> float:
+    """The standard deviation of the strength of paper."""
+    some = dark[:: 1 + dark.size // 1_000_000].astype(np.int16)
+    differences = np.sort(np.abs(some[:, 2:] - some[:, :-2]), axis=None)
+    if not len(differences):
+        return 0.0
+    # The lesser half is paper; of a normal distribution its mean is 0.459 standard deviations.
+    lesser = differences[: (len(differences) + 1) // 2].mean()
+    return float(lesser / 0.459 * 255 / max(1, np.median(level)))
+
+
+def _threshold(strength: Image, noise: float) -> int:
     """What ink is above."""
-    darker = strength[strength > _NOISE]
-    if not len(darker):
-        return _LEAST
-    some = darker[:: 1 + len(darker) // 1_000_000]
-    return max(_LEAST, round(_SHARE * int(preprocessing.otsu(some[None]))))
+    least = max(_LEAST, _ABOVE_NOISE * noise)
+    darker = strength[strength > max(_FAINTEST, _ABOVE_NOISE / 2 * noise)]
+    if len(darker):
+        some = darker[:: 1 + len(darker) // 1_000_000]
+        least = max(least, _SHARE * int(preprocessing.otsu(some[None])))
+    return round(least)
 
 
-def _connected(strength: Image, threshold: int) -> Image:
+def _connected(strength: Image, threshold: int, noise: float) -> Image:
     """Only ink: what is above the threshold, and what is fainter but hangs together with it."""
     from scipy import ndimage
 
-    faint = max(_NOISE, round(_FAINT * threshold))
+    faint = max(_FAINTEST, _ABOVE_NOISE / 2 * noise, _FAINT * threshold)
     labels, n = ndimage.label(strength > faint, np.ones((3, 3)))
     sure = np.zeros(n + 1, np.uint8)
     sure[labels[strength > threshold]] = 1

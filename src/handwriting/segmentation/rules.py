@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handwriting.images import Image
-from handwriting.segmentation.segment import Components, Mask, components
+from handwriting.segmentation.segment import Components, Indices, Mask, components
 
 __all__ = ["dotted", "ruled"]
 
@@ -12,6 +12,9 @@ __all__ = ["dotted", "ruled"]
 _WIDTH = 1200
 # A rule is straight for this part of the picture's width (height), and as long as that in all.
 _STRAIGHT, _LONG = 1 / 25, 1 / 8
+# Strokes of large letters are as long. Rules go from end to end, or all together as far; pictures
+# of less than so many pixels have none.
+_WHOLE, _TINY = 0.9, 150
 _THICK = 9  # pixels, at most
 _FAINT = 0.35  # of the threshold for ink
 # A dot or dash is at most this part of the picture's width high; a dotted rule has so many of them
@@ -29,27 +32,39 @@ def ruled(strength: Image, threshold: int) -> Mask:
     factor = max(1, round(strength.shape[1] / _WIDTH))
     small = _largest(strength, factor)
     faint, ink = small > max(6, _FAINT * threshold), small > threshold
-    found = _along(faint, ink, axis=1) | _along(faint, ink, axis=0)
-    whole: Mask = found.repeat(factor, axis=0).repeat(factor, axis=1)
+    found = [_long_lines(faint, axis) for axis in (0, 1)]
+    together = sum(lengths.sum() / faint.shape[axis] for axis, (_, lengths) in enumerate(found))
+    least = _WHOLE if together < 1 else 0
+    rest = np.zeros(ink.shape, np.bool_)
+    for axis, (pieces, lengths) in enumerate(found):
+        chosen = lengths > least * ink.shape[axis]
+        rest |= _without_crossing(np.append(False, chosen)[pieces.labels], ink, 1 - axis)
+    whole: Mask = rest.repeat(factor, axis=0).repeat(factor, axis=1)
     return whole[: strength.shape[0], : strength.shape[1]]
 
 
-def _along(faint: Mask, ink: Mask, axis: int) -> Mask:
-    """Rules along one axis: long and thin, without the ink that goes on beside them."""
+def _long_lines(faint: Mask, axis: int) -> tuple[Components, Indices]:
+    """Pieces that are straight along one axis, and how long they are; 0 for the short and thick."""
     from scipy import ndimage
 
-    length, across = ink.shape[axis], 1 - axis
+    length = faint.shape[axis]
     straight = max(30, round(_STRAIGHT * length))
     # Three rows together, so that a rule may lean a little.
-    thick = ndimage.maximum_filter1d(faint.view(np.uint8), 3, axis=across)
+    thick = ndimage.maximum_filter1d(faint.view(np.uint8), 3, axis=1 - axis)
     runs = ndimage.minimum_filter1d(thick, straight, axis=axis)
     runs = ndimage.maximum_filter1d(runs, straight, axis=axis)
     pieces = components(runs.view(np.bool_))
-    long = (pieces.widths, pieces.heights)[1 - axis]
-    rules = (long > _LONG * length) & (pieces.areas < _THICK * long)
-    if not rules.any():
-        return np.zeros(ink.shape, np.bool_)
-    band = np.append(False, rules)[pieces.labels]
+    lengths = (pieces.heights, pieces.widths)[axis]
+    long = (lengths > _LONG * length) & (pieces.areas < _THICK * lengths) & (length >= _TINY)
+    return pieces, lengths * long
+
+
+def _without_crossing(band: Mask, ink: Mask, across: int) -> Mask:
+    """Long lines without the ink that goes on beside them."""
+    from scipy import ndimage
+
+    if not band.any():
+        return band
     band = ndimage.maximum_filter1d(band.view(np.uint8), 3, axis=across).view(np.bool_)
     beside = ndimage.maximum_filter1d((ink & ~band).view(np.uint8), 5, axis=across).view(np.bool_)
     crossing = band & ink & beside
@@ -71,9 +86,10 @@ def dotted(pieces: Components) -> Mask:
     rows = (pieces.boxes[small, 0] + pieces.boxes[small, 2]) // 2
     columns = pieces.boxes[small, 1] // (_REACH * size)
     dots = np.zeros(len(pieces.areas), np.bool_)
-    # Bands of rows, and such that begin in the middle of those: one of them holds a whole rule.
-    for shift in (0, size // 2):
-        cells = (rows + shift) // size * (columns.max(initial=0) + 1) + columns
+    # Bands of rows, and such that begin in the middle of those: one of them holds a whole rule,
+    # even if it leans.
+    for shift in (0, size):
+        cells = (rows + shift) // (2 * size) * (columns.max(initial=0) + 1) + columns
         _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
         dots[small] |= counts[cell] >= _DOTS
     return dots

@@ -124,7 +124,7 @@ def components(mask: Mask) -> Components:
     labels, n = ndimage.label(mask, np.ones((3, 3)))
     slices = ndimage.find_objects(labels)
     boxes = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in slices]
-    areas = np.bincount(labels.ravel(), minlength=n + 1)[1:]
+    areas = np.bincount(labels[mask], minlength=n + 1)[1:]
     return Components(labels, np.array(boxes, np.int64).reshape(-1, 4), areas)
 
 

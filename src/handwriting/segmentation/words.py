@@ -10,20 +10,24 @@ from handwriting.segmentation.segment import Mask, Segment
 
 __all__ = ["group_words"]
 
-# A gap within these bounds, in heights of a letter, can be a space or not.
-_LEAST, _GREATEST, _USUAL = 0.35, 1.0, 0.6
-# So many steps in turn that differ by this part at most are those of a form's boxes; they are this
-# wide at most.
-_BOXES, _UNEVEN, _WIDEST = 3, 0.4, 2.5
+Lengths = NDArray[np.float64]
+
+# All in heights of a letter. Gaps are of two kinds if their means are so far apart, and so many
+# times the other; gaps that are still wider do not count for more.
+_APART, _TIMES, _WIDEST = 0.35, 2.0, 1.5
+# Gaps of one kind are spaces if they are wider, those within words never.
+_USUAL = 0.8
+# Letters in boxes of equal width: so many gaps or more, uneven in comparison with the steps from
+# middle to middle, and steps of this width at most.
+_BOXES, _EVEN, _LONGEST = 4, 0.6, 2.0
 
 
 def group_words(characters: Sequence[Segment]) -> list[Segment]:
     """Put the characters of a line together to words.
 
-    Gaps are measured in the height of the line's own letters. Those below a third of it never part
-    words, those above it always do; between, the words are parted where the widest step is among
-    the gaps of this line. A single word stays whole, and a line of single letters that stand far
-    apart is parted at each.
+    Where the gaps of the line are of two kinds, the wider ones part words. Where they are of one
+    kind, the line is a single word, or single letters that stand far apart, each a word; letters
+    in the boxes of a form are one word, too.
 
     Args:
         characters: of one line, from left to right, such as :func:`find_characters` gives.
@@ -45,46 +49,50 @@ def group_words(characters: Sequence[Segment]) -> list[Segment]:
     rights = np.maximum.accumulate([character.box.right for character in characters])
     lefts = np.array([character.box.left for character in characters])
     gaps = (lefts[1:] - rights[:-1]) / letter
-    spaces = gaps > _least_space(gaps)
-    centers = np.array([character.box.left + character.box.right for character in characters]) / 2
-    spaces &= ~_even(np.diff(centers) / letter, spaces)
-    starts = np.flatnonzero(spaces) + 1
+    middles = np.array([character.box.left + character.box.right for character in characters]) / 2
+    starts = np.flatnonzero(_spaces(gaps, np.diff(middles) / letter)) + 1
     bounds = [0, *starts.tolist(), len(characters)]
     return [_joined(characters[a:b]) for a, b in itertools.pairwise(bounds)]
 
 
-def _least_space(gaps: NDArray[np.float64]) -> float:
-    """The gap, in heights of a letter, above which words are parted."""
-    inside = np.sort(gaps[(gaps > _LEAST) & (gaps < _GREATEST)])
-    below, above = gaps[gaps <= _LEAST], gaps[gaps >= _GREATEST]
-    ladder = np.concatenate([[below.max(initial=0.0)], inside, [above.min(initial=_GREATEST)]])
-    if not len(inside):
-        return _USUAL
-    # The widest step, in proportion, and rather one near the usual bound.
-    middles = (ladder[1:] + ladder[:-1]) / 2
-    steps = np.diff(ladder) * np.exp(-2 * np.abs(middles - _USUAL))
-    return float(middles[steps.argmax()])
+def _spaces(gaps: Lengths, steps: Lengths) -> Mask:
+    """Which gaps part words.
 
-
-def _even(steps: NDArray[np.float64], spaces: Mask) -> Mask:
-    """Which steps from one character to the next are those of letters in the boxes of a form.
-
-    Such letters stand apart as words do, but at equal distances.
+    Args:
+        gaps: (n,) between neighbors, in heights of a letter.
+        steps: (n,) from the middle of a character to that of the next.
     """
-    even = np.zeros(len(steps), np.bool_)
-    start = 0
-    while start < len(steps):
-        end = start
-        while end < len(steps) and spaces[end] and _equal(steps[start : end + 1]):
-            end += 1
-        even[start:end] = end - start >= _BOXES
-        start = max(end, start + 1)
-    return even
+    if not len(gaps):
+        return np.zeros(0, np.bool_)
+    bound, within, between, _ = _two_kinds(gaps.clip(0, _WIDEST))
+    if within < _USUAL and between >= max(within + _APART, _TIMES * within):
+        return gaps > bound
+    boxes = len(gaps) >= _BOXES and _two_kinds(steps)[3] < _EVEN * _two_kinds(gaps)[3]
+    spaced = np.median(gaps) > _USUAL and not (boxes and np.median(steps) <= _LONGEST)
+    return np.full(len(gaps), spaced)
 
 
-def _equal(steps: NDArray[np.float64]) -> bool:
-    """Whether all steps are nearly the same, and not too wide."""
-    return bool(np.ptp(steps) <= _UNEVEN * np.median(steps) and steps.max() < _WIDEST)
+def _two_kinds(lengths: Lengths) -> tuple[float, float, float, float]:
+    """The bound that parts lengths best into short and long ones.
+
+    Returns:
+        The bound, the mean of the short ones, the mean of the long ones, and the standard deviation
+        from the mean of their kind.
+
+    Source:
+        Otsu: A threshold selection method from gray-level histograms. IEEE Trans. SMC 9 (1979).
+    """
+    lengths = np.sort(lengths)
+    n = len(lengths)
+    if n < 2:
+        return float(lengths[0]), float(lengths[0]), float(lengths[0]), 0.0
+    count, total = np.arange(1, n), lengths.cumsum()
+    short, long = total[:-1] / count, (total[-1] - total[:-1]) / (n - count)
+    variances = count * (n - count) / n**2 * (long - short) ** 2
+    best = int(variances.argmax())
+    rest = max(0.0, float(lengths.var() - variances[best]))
+    bound = float(lengths[best] + lengths[best + 1]) / 2
+    return bound, float(short[best]), float(long[best]), rest**0.5
 
 
 def _joined(parts: Sequence[Segment]) -> Segment:
