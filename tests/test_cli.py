@@ -49,7 +49,7 @@ def pictures(tmp_path):
     paths = []
     for index in range(6):
         image = np.kron(255 - dataset.images[index] // 2, np.ones((3, 3), np.uint8))
-        path = tmp_path / f"{index} is {dataset.characters[index]}.png"
+        path = tmp_path / f"no {index} is {dataset.characters[index]}.png"
         images.write(path, image)
         paths.append(path)
     return paths

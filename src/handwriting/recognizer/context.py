@@ -69,7 +69,7 @@ def settle(
         alphabet: of the classes.
 
     Returns:
-        As ``words``, each row summing to 1.
+        As ``words``, each row with the sum that it had.
     """
     probabilities = _sized(np.concatenate(words), [box for word in boxes for box in word], alphabet)
     kinds = np.array([_kind(character) for character in alphabet])
@@ -92,8 +92,7 @@ def _sized(probabilities: Scores, boxes: Sequence[Box], alphabet: Alphabet) -> S
         low = (baseline - bottoms)[:, None] / capital - zones[:, 1]
         # Student's distribution with 3 degrees of freedom: a character far off tells little.
         unlikely = (high**2 + low**2) / _SPREAD**2
-        settled = probabilities * (1 + unlikely / 3) ** -2.5
-        settled /= np.maximum(settled.sum(axis=1, keepdims=True), 1e-300)
+        settled = _weighted(probabilities, (1 + unlikely / 3) ** -2.5)
     return settled
 
 
@@ -130,9 +129,14 @@ def _of_kind(probabilities: Scores, kinds: NDArray[np.int64]) -> Scores:
     for i in range(len(emitted) - 2, -1, -1):
         backward[i] = _NEXT @ (emitted[i + 1] * backward[i + 1])
         backward[i] /= backward[i].sum()
-    posterior = forward * backward
-    settled = probabilities * (posterior / emitted)[:, kinds]
-    return np.asarray(settled / np.maximum(settled.sum(axis=1, keepdims=True), 1e-300))
+    return _weighted(probabilities, (forward * backward / emitted)[:, kinds])
+
+
+def _weighted(probabilities: Scores, weights: Scores) -> Scores:
+    """Probabilities times weights, each row with the sum that it had."""
+    weighted = probabilities * weights
+    before, after = (rows.sum(axis=1, keepdims=True) for rows in (probabilities, weighted))
+    return np.asarray(weighted * before / np.maximum(after, 1e-300))
 
 
 def _zone(character: str) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from handwriting import ctc
 from handwriting.files import StrPath
 from handwriting.images import Picture
 from handwriting.recognizer.characters import CharacterRecognizer
+from handwriting.recognizer.common import as_lexicon
 from handwriting.recognizer.lines import LineRecognizer
 from handwriting.recognizer.reading import Reading
 
@@ -95,15 +96,19 @@ def read(
 
     Raises:
         HandwritingError: a picture or the model cannot be read.
+        TypeError: ``model`` is neither a model file nor a recognizer.
         ValueError: an option does not fit.
     """
     recognizer = load(model) if isinstance(model, str | os.PathLike) else model
-    if lexicon is not None and not isinstance(lexicon, ctc.Lexicon):
-        lexicon = ctc.Lexicon(list(lexicon), recognizer.alphabet.with_null())
+    if not isinstance(recognizer, CharacterRecognizer | LineRecognizer):
+        raise TypeError(
+            "model must be a model file or a recognizer, got "
+            f"{type(model).__name__}; make one of it with CharacterRecognizer or LineRecognizer"
+        )
     options: dict[str, Any] = {
         "cut": cut,
         "allowlist": allowlist,
-        "lexicon": lexicon,
+        "lexicon": as_lexicon(lexicon, recognizer.alphabet),
         "ngram": ngram,
         "top_k": top_k,
     }
