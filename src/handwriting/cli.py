@@ -453,7 +453,7 @@ def read(
         "page": page,
     }
     if lexicon:
-        options["lexicon"] = ctc.Lexicon(_or_usage(_read_texts, lexicon), reader.alphabet)
+        options["lexicon"] = ctc.Lexicon(_read_texts(lexicon), reader.alphabet)
     failed = 0
     for file in files:
         try:
@@ -473,7 +473,9 @@ def _drawings(files: list[Path], overlay: Path) -> dict[Path, Path]:
     """The PNG file that the reading of each file is drawn into: one, or one each in a folder."""
     is_file = overlay.suffix.lower() == ".png"
     if is_file and len(files) > 1:
-        raise click.UsageError(f"--overlay must be a folder for {len(files)} pictures")
+        raise click.UsageError(
+            f"--overlay must be a folder for {len(files)} pictures, got {overlay}"
+        )
     if is_file:
         return {files[0]: overlay}
     taken: dict[str, int] = {}
@@ -743,7 +745,7 @@ def sequence(
         out = out or Path("-".join(map(_file_name, text)) + ".png")
         _or_usage(images.write, out, 255 - image)
     elif count is not None and out is not None:
-        options["texts"] = None if texts is None else _or_usage(_read_texts, texts)
+        options["texts"] = None if texts is None else _read_texts(texts)
         options["length"] = None if length is None else _length(length)
         stream = _or_usage(sequences.Stream, characters, count, 1024, **options)
         writers: dict[str, Callable[..., None]] = {
@@ -760,7 +762,10 @@ def _file_name(character: str) -> str:
 
 
 def _read_texts(file: Path) -> list[str]:
-    lines = file.read_text("utf-8-sig").split("\n")
+    try:
+        lines = file.read_text("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{file} must be text in UTF-8 ({error})") from None
     return [line.rstrip("\r") for line in lines if line.strip()]
 
 

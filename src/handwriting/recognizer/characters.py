@@ -25,6 +25,9 @@ from handwriting.segmentation import Box, Segment
 
 __all__ = ["CharacterRecognizer"]
 
+# More than for lines: their models know how characters follow one another, and shapes do not.
+_LEXICON_WEIGHT = 4.0
+
 
 class CharacterRecognizer:
     """Reads pages whose characters stand apart: cut, normalize, classify, use the context.
@@ -232,9 +235,6 @@ class CharacterRecognizer:
         present = float(rows.sum(axis=1).prod())
         ranked = tuple((each.text, each.probability * present) for each in hypotheses)
         return Word(tuple(characters), ranked)
-
-
-_LEXICON_WEIGHT = 2.0
 
 
 def _nothing(ink: Image) -> Character:
