@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import PIL.Image
@@ -49,7 +50,7 @@ def pictures(tmp_path):
     paths = []
     for index in range(6):
         image = np.kron(255 - dataset.images[index] // 2, np.ones((3, 3), np.uint8))
-        path = tmp_path / f"{index} is {dataset.characters[index]}.png"
+        path = tmp_path / f"no {index} is {dataset.characters[index]}.png"
         images.write(path, image)
         paths.append(path)
     return paths
@@ -59,7 +60,7 @@ def test_help_lists_the_commands():
     result = run("--help")
 
     assert result.exit_code == 0
-    for name in ("demo", "train", "evaluate", "predict", "datasets"):
+    for name in ("demo", "train", "evaluate", "predict", "read", "datasets"):
         assert name in result.output
         assert run(name, "--help").exit_code == 0
 
@@ -70,13 +71,14 @@ def test_version_is_the_packages():
 
 def test_the_choices_are_what_the_library_knows():
     from handwriting import cli
-    from handwriting.preprocessing import RECIPES
+    from handwriting.preprocessing import LINE_RECIPES, RECIPES
 
     assert cli._MODELS == models.NAMES
     assert tuple(cli._LINE_MODELS) == models.LINE_NAMES
     for name, shape in cli._LINE_MODELS.items():
         assert models.build(name, 2).input_shape[1:] == shape
     assert tuple(RECIPES) == cli._RECIPES
+    assert tuple(LINE_RECIPES) == cli._LINE_RECIPES
 
 
 @pytest.fixture
@@ -305,6 +307,53 @@ def test_predict_reads_pictures(model, pictures):
     assert all(0 < float(row[2]) <= 1 for row in rows)
 
 
+def named(pictures, folder, *names):
+    """The pictures, whose digits are 5, 1, 0, ..., under other names."""
+    paths = [folder / name for name in names]
+    for picture, path in zip(pictures, paths, strict=False):
+        path.write_bytes(picture.read_bytes())
+    return paths
+
+
+def test_predict_counts_what_is_right_by_the_names_of_the_files(model, pictures, tmp_path):
+    digits = [path.stem[-1] for path in pictures]
+    right = named(
+        pictures,
+        tmp_path,
+        *(
+            f"{d}{more}.png"
+            for d, more in zip(digits, ("", "-2", "_03", " d", ".x", "-"), strict=True)
+        ),
+    )
+    guesses = [line.split("\t")[1] for line in run("predict", model, *pictures).stdout.splitlines()]
+    count = sum(map(str.__eq__, digits, guesses))
+
+    result = run("predict", model, *right)
+    twice = run("predict", model, right[0], right[0], tmp_path / "gone.png")
+
+    assert result.stdout.splitlines()[-1] == f"{count} of 6 right, by the names of the files"
+    assert len(result.stdout.splitlines()) == 7
+    assert " of 2 right" in twice.stdout
+
+
+@pytest.mark.parametrize("name", ["10.png", "x-1.png", "no 1.png", "_1.png", "-.png"])
+def test_predict_counts_nothing_where_a_file_is_not_named_so(name, model, pictures, tmp_path):
+    paths = named(pictures, tmp_path, "5.png", name)
+
+    result = run("predict", model, *paths)
+
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) == 2
+    assert "right" not in run("predict", model, "--json", paths[0]).stdout
+
+
+def test_predict_is_not_for_lines(line_model, pictures):
+    result = run("predict", line_model, pictures[0])
+
+    assert result.exit_code == 2
+    assert "reads lines of text; handwriting read does that" in result.stderr
+
+
 def test_predict_gives_guesses_as_json(model, pictures):
     result = run("predict", model, pictures[0], "--json", "--top", 3)
 
@@ -366,6 +415,15 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["evaluate", "tall.keras", "digits", "--split", "dev"], 2, "split must be"),
         (["predict", "gone.keras", "a.png"], 1, "gone.keras: no such model"),
         (["predict", "gone.keras"], 2, "Missing argument"),
+        (["read", "a.png"], 2, "Missing option '--model'"),
+        (["read", "a.png", "--model", "gone.keras"], 1, "gone.keras: no such model"),
+        (["read", "a.png", "--model", "file"], 1, "file is not a whole model file"),
+        (["read", "a.png", "--model", "set"], 1, "set is a folder, not a model file"),
+        (["read", "x*.png", "--model", "gone.keras"], 1, "x*.png fits no file"),
+        (["read", "set", "--model", "gone.keras"], 1, "set has no pictures"),
+        (["read", "a.png", "--model", "tall.keras"], 2, "recipe"),
+        (["read", "a", "b", "--model", "a", "--form", "alto"], 2, "is for one picture at a time"),
+        (["read", "a", "b", "--model", "a", "--overlay", "o.png"], 2, "must be a folder for 2"),
         (["nothing"], 2, "No such command"),
         (["demo", "--seed", "-1"], 2, "-1 is not in the range"),
         (["demo", "--out", "file/demo"], 1, "file"),
@@ -541,3 +599,160 @@ def test_demo_leaves_everything_and_reads_well(tmp_path):
     assert set(text) <= set("0123456789")
     for name in names:
         assert str(tmp_path / "demo" / name) in result.output
+
+
+@pytest.fixture(scope="session")
+def line_model(tmp_path_factory):
+    """A reader of lines that was never trained."""
+    path = tmp_path_factory.mktemp("lines") / "crnn.keras"
+    network = models.crnn_small(DIGITS, (32, 128), rng=0)
+    models.save(network, path, alphabet=DIGITS, recipe="line")
+    return path
+
+
+def page(*lines):
+    """Pictures of digits in lines, dark on light."""
+    dataset = digits.load("test")
+    rows = []
+    for line in lines:
+        drawn = [dataset.images[dataset.labels == int(digit)][0] for digit in line]
+        close = [np.pad(image[:, image.any(axis=0)], ((0, 0), (0, 4))) for image in drawn]
+        rows.append(np.pad(np.hstack(close), 16))
+    width = max(row.shape[1] for row in rows)
+    sheet = np.vstack([np.pad(row, ((0, 0), (0, width - row.shape[1]))) for row in rows])
+    return 255 - np.kron(sheet, np.ones((2, 2), np.uint8))
+
+
+@pytest.fixture
+def pages(tmp_path):
+    """A folder of two pages, a broken one and a note."""
+    folder = tmp_path / "pages"
+    images.write(folder / "one.png", page("01234"))
+    images.write(folder / "two.jpg", page("567", "89"))
+    (folder / "bad.png").write_bytes(b"nothing")
+    (folder / "notes.txt").write_text("7")
+    return folder
+
+
+def test_read_prints_the_text_of_a_page(model, pages):
+    result = run("read", pages / "two.jpg", "--model", model)
+
+    assert result.exit_code == 0, result.output
+    first, second = result.stdout.splitlines()
+    assert (len(first), len(second)) == (3, 2)
+    assert sum(map(str.__eq__, first + second, "56789")) >= 3
+
+
+def test_read_goes_on_after_a_bad_picture(model, pages):
+    result = run("read", pages, pages / "gone.png", "--model", model)
+
+    assert result.exit_code == 1
+    titles = [line for line in result.stdout.splitlines() if line.startswith("==>")]
+    assert titles == [f"==> {pages / name} <==" for name in ("one.png", "two.jpg")]
+    assert "bad.png is not a picture" in result.stderr
+    assert "gone.png: no such picture" in result.stderr
+
+
+def test_read_prints_json_lines_of_what_fits_a_pattern(model, pages):
+    result = run(
+        "read", pages / "[ot]*.*g", "--model", model, "--json", "--top", 2, "--allow", "07"
+    )
+
+    assert result.exit_code == 0, result.output
+    one, two = map(json.loads, result.stdout.splitlines())
+    assert (one["file"], two["file"]) == (str(pages / "one.png"), str(pages / "two.jpg"))
+    assert set(one["text"] + two["text"]) <= {"0", "7", "\n"}
+    character = one["lines"][0]["words"][0]["characters"][0]
+    assert [text for text, _ in character["alternatives"]] == [character["text"], "7"]
+
+
+@pytest.mark.parametrize("form", ["alto", "hocr", "json", "text"])
+def test_read_prints_each_form_in_utf8_whatever_the_terminal_has(form, model, tmp_path):
+    name = tmp_path / "é <&>.png"
+    images.write(name, page("01"))
+
+    arguments = ["read", str(name), "--model", str(model), "--form", form]
+    result = CliRunner(charset="latin-1").invoke(main, arguments)
+
+    assert result.exit_code == 0, result.output
+    printed = result.stdout_bytes.decode("utf-8")
+    if form == "text":
+        assert len(printed) == 3
+    elif form == "json":
+        assert json.loads(printed)["file"] == str(name)
+    else:
+        assert "é &lt;&amp;&gt;.png" in printed
+        ET.fromstring(printed.removeprefix("<!DOCTYPE html>"))
+
+
+def test_read_draws_one_picture_into_a_file(model, pages, tmp_path):
+    out = tmp_path / "new" / "out.PNG"
+
+    result = run("read", pages / "one.png", "--model", model, "--overlay", out)
+
+    assert result.exit_code == 0, result.output
+    with PIL.Image.open(out) as drawn, PIL.Image.open(pages / "one.png") as picture:
+        assert drawn.size == picture.size
+        assert drawn.convert("RGB").getcolors(1000) != picture.convert("RGB").getcolors(1000)
+
+
+def test_read_draws_several_into_a_folder_each_under_a_name_of_its_own(model, pages, tmp_path):
+    images.write(tmp_path / "one.png", page("7"))
+    out = tmp_path / "drawn"
+
+    run("read", pages, tmp_path / "one.png", "--model", model, "--overlay", out)
+    run("read", tmp_path / "one.png", "--model", model, "--overlay", tmp_path / "single")
+
+    assert sorted(path.name for path in out.iterdir()) == ["one-2.png", "one.png", "two.png"]
+    assert [path.name for path in (tmp_path / "single").iterdir()] == ["one.png"]
+    with PIL.Image.open(out / "one-2.png") as second, PIL.Image.open(tmp_path / "one.png") as mine:
+        assert second.size == mine.size
+
+
+def test_read_takes_ready_cut_pictures_and_either_ink(model, pictures, pages):
+    whole = run("read", pictures[0], "--model", model, "--no-cut")
+    dark = run("read", pages / "one.png", "--model", model, "--ink", "dark")
+    light = run("read", pages / "one.png", "--model", model, "--ink", "light")
+
+    assert len(whole.stdout.strip()) == 1
+    assert dark.stdout == run("read", pages / "one.png", "--model", model).stdout
+    assert light.stdout != dark.stdout
+
+
+def test_read_takes_a_lexicon_in_utf8(model, pages, tmp_path):
+    (tmp_path / "words.txt").write_text("01234\r\n\nnaïve\n", encoding="utf-8-sig")
+    (tmp_path / "latin.txt").write_bytes("naïve".encode("latin-1"))
+    command = ("read", pages / "one.png", "--model", model, "--lexicon")
+
+    result, refused = run(*command, tmp_path / "words.txt"), run(*command, tmp_path / "latin.txt")
+
+    assert result.exit_code == 0, result.output
+    assert refused.exit_code == 2
+    assert "latin.txt must be text in UTF-8" in refused.stderr
+
+
+def test_read_refuses_what_may_stand_nowhere(model, pages):
+    result = run("read", pages / "one.png", "--model", model, "--allow", "abc")
+
+    assert result.exit_code == 2
+    assert "allowlist must be characters of Alphabet('0123456789')" in result.stderr
+
+
+def test_read_takes_models_of_lines_and_those_that_name_no_recipe(line_model, pages, tmp_path):
+    bare = tmp_path / "bare.keras"
+    models.save(models.load(line_model), bare, alphabet=DIGITS)
+
+    named = run("read", pages / "one.png", "--model", line_model)
+    unnamed = run("read", pages / "one.png", "--model", bare)
+    told = run("read", pages / "one.png", "--model", bare, "--recipe", "line")
+
+    assert named.exit_code == told.exit_code == 0, told.output
+    assert named.stdout == told.stdout
+    assert unnamed.exit_code == 2
+    assert "names no recipe; say with recipe" in unnamed.stderr
+
+
+def test_read_finds_nothing_on_blank_paper(model, tmp_path):
+    PIL.Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+
+    assert run("read", tmp_path / "blank.png", "--model", model).stdout == "\n"

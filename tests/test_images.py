@@ -352,3 +352,50 @@ def test_check_tells_what_must_hold():
         images.check([[1]])
     with pytest.raises(ValueError, match="must have pixels"):
         images.check(np.zeros((0, 4), np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of pictures and other things, where relative paths begin."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.PNG", "a.jpg", "notes.txt", ".hidden.png", "[1].png", "inner.png/c.png"):
+        path = tmp_path / "some" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "some"
+
+
+def found(*places):
+    return [path.as_posix() for path in images.find(places)]
+
+
+def test_find_takes_files_as_they_are_named(folder):
+    assert found("some/notes.txt", "gone.png") == ["some/notes.txt", "gone.png"]
+    assert found("some/[1].png") == ["some/[1].png"]
+    assert images.find([folder / "a.jpg"]) == [folder / "a.jpg"]
+    assert found() == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_find_takes_the_pictures_of_a_folder_in_order():
+    assert found("some") == ["some/[1].png", "some/a.jpg", "some/b.PNG"]
+    assert found("some/a.jpg", "some/inner.png") == ["some/a.jpg", "some/inner.png/c.png"]
+
+
+def test_find_takes_the_files_that_fit_a_pattern(folder):
+    assert found("some/*.png") == ["some/[1].png"]
+    assert found("some/?.*") == ["some/a.jpg", "some/b.PNG"]
+    assert found("some/[ab].*") == ["some/a.jpg", "some/b.PNG"]
+    assert found("**/c.png") == ["some/inner.png/c.png"]
+    assert images.find([folder / "a*"]) == [folder / "a.jpg"]
+
+
+def test_find_tells_what_names_no_picture(folder):
+    (folder / "empty").mkdir()
+
+    with pytest.raises(MissingDataError, match=r"some/empty has no pictures \(\.png, \.jpg"):
+        images.find(["some/a.jpg", "some/empty"])
+    with pytest.raises(MissingDataError, match=r"some/x\*\.png fits no file; check the pattern"):
+        images.find(["some/x*.png"])
+    with pytest.raises(TypeError, match="places must be several paths, got one, 'some'"):
+        images.find("some")

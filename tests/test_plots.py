@@ -1,12 +1,17 @@
+import dataclasses
+import io
 import subprocess
 import sys
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from handwriting import evaluation, plots
 from handwriting.alphabet import ASCII, DIGITS, Alphabet
 from handwriting.data import CharacterDataset, LineDataset
+from handwriting.recognizer import Character, Line, Reading, Word
+from handwriting.segmentation import Box
 
 
 @pytest.fixture
@@ -173,3 +178,60 @@ def test_training_curves_of_lines_draw_loss_and_error_rates():
         [1, 0.5],
         [0, 0.2],
     ]
+
+
+@pytest.fixture
+def sure_and_unsure():
+    """A reading of two words, the second of which is probably wrong."""
+    sure = Word((Character("$", Box(20, 10, 40, 30), 0.9),))
+    unsure = Word((Character("7", Box(22, 50, 44, 66), 0.4),))
+    line = Line((sure, unsure), Box(20, 10, 44, 66), 0.36)
+    return Reading((line,), np.arange(6000, dtype=np.uint8).reshape(60, 100))
+
+
+def test_a_reading_is_drawn_with_boxes_and_words(sure_and_unsure):
+    figure = plots.reading(sure_and_unsure)
+
+    (axes,) = figure.axes
+    drawn = [
+        (patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height())
+        for patch in axes.patches
+    ]
+    assert drawn == [(9.5, 19.5, 20, 20), (49.5, 21.5, 16, 22)]
+    assert [text.get_text() for text in axes.texts] == [r"\$", "7"]
+    assert [text.get_color() for text in axes.texts] == ["#1565c0", "#c62828"]
+    np.testing.assert_array_equal(axes.images[0].get_array(), sure_and_unsure.picture)
+
+
+def size_of(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    with PIL.Image.open(file) as picture:
+        return picture.size
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((60, 100), (100, 60)),
+        ((1, 1), (1, 1)),
+        ((2500, 400), (200, 1250)),
+        ((3, 70_000), (2000, 1)),
+    ],
+)
+def test_a_reading_has_the_pixels_of_its_picture_up_to_two_thousand_a_side(
+    shape, size, sure_and_unsure
+):
+    large = dataclasses.replace(sure_and_unsure, picture=np.zeros(shape, np.uint8))
+
+    assert size_of(plots.reading(large)) == size
+    (axes,) = plots.reading(large).axes
+    assert axes.get_xlim() == (-0.5, shape[1] - 0.5)
+    assert axes.get_ylim() == (shape[0] - 0.5, -0.5)
+
+
+def test_an_empty_reading_is_the_picture():
+    figure = plots.reading(Reading((), np.full((30, 40), 255, np.uint8)))
+
+    assert size_of(figure) == (40, 30)
+    assert not figure.axes[0].patches

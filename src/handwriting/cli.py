@@ -34,6 +34,7 @@ _MODELS = ("dense", "dense_small", "lenet", "convnet_small", "convnet_deep", "vg
 # Readers of lines, and the images that they take.
 _LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256), "crnn_deep": (40, 256)}
 _RECIPES = ("mnist", "emnist", "emnist-raw", "alphanum")
+_LINE_RECIPES = ("line", "line-stretched")
 
 
 class _Group(click.Group):
@@ -59,6 +60,15 @@ def _dataset_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Your own copy of the set's files; they are fetched otherwise.",
     )(command)
     return click.argument("dataset")(command)
+
+
+_ink_option = click.option(
+    "--ink",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "dark", "light"]),
+    help="Whether the ink is darker or lighter than the paper.",
+)
 
 
 @main.command()
@@ -292,13 +302,7 @@ def evaluate(
     "--top", default=1, show_default=True, type=click.IntRange(1), help="How many guesses."
 )
 @click.option("--recipe", type=click.Choice(_RECIPES), help="Instead of the one the model names.")
-@click.option(
-    "--ink",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "dark", "light"]),
-    help="Whether the ink is darker or lighter than the paper.",
-)
+@_ink_option
 @click.option("--page", type=click.IntRange(0), help="Of files with several pages, from 0.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def predict(
@@ -312,8 +316,8 @@ def predict(
 ) -> None:
     """Read the one character in each IMAGE with MODEL.
 
-    Prints the file, the character and the model's confidence. Where files are named by what is in
-    them, such as 7.png, A-2.png or b_03.png, it tells at the end how many were read right. A
+    Prints the file, the character and the model's confidence. Where all files are named by what is
+    in them, such as 7.png, A-2.png or b_03.png, it tells at the end how many were read right. A
     picture that cannot be read gets a line on standard error, the rest go on, and the exit code
     is 1.
     """
@@ -323,6 +327,8 @@ def predict(
     from handwriting import evaluation, images, models, preprocessing
 
     card = models.card(model)
+    if card.model in models.LINE_NAMES:
+        raise click.UsageError(f"{model} reads lines of text; handwriting read does that")
     recipe = recipe or card.recipe
     if recipe is None:
         raise click.UsageError(f"{model} names no recipe; choose one with --recipe")
@@ -330,7 +336,7 @@ def predict(
     if card.image_shape != (size, size):
         raise click.UsageError(f"{model} eats images of {card.image_shape}, not those of {recipe}")
     prepared, names = [], []
-    read: dict[str, str] = {}
+    read: list[str] = []
     for picture in pictures:
         try:
             gray = images.to_gray(picture, page=page)
@@ -346,11 +352,11 @@ def predict(
             best = np.argsort(-row, kind="stable")[: top if image.any() else 0]
             guesses = [(card.alphabet.characters[label], float(row[label])) for label in best]
             click.echo(_prediction(name, guesses, as_json=as_json))
-            read[name] = guesses[0][0] if guesses else ""
-    truths = {name: _named_character(name, card.alphabet) for name in read}
-    if read and all(truths.values()) and not as_json:
-        right = sum(read[name] == truth for name, truth in truths.items())
-        click.echo(f"{right} of {len(read)} right")
+            read.append(guesses[0][0] if guesses else "")
+    truths = [_named_character(name, card.alphabet) for name in names]
+    if read and all(truths) and not as_json:
+        right = sum(character == truth for character, truth in zip(read, truths, strict=True))
+        click.echo(f"{right} of {len(read)} right, by the names of the files")
     if len(names) < len(pictures):
         sys.exit(1)
 
@@ -375,7 +381,8 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     "--model",
     required=True,
     type=click.Path(path_type=Path),
-    help="A model file, of characters or of lines, as train writes them.",
+    help="A model file, of characters or of lines, as train and export write them, or the name of "
+    "one that comes with the package: names.",
 )
 @click.option(
     "--cut/--no-cut",
@@ -402,8 +409,14 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
 @click.option(
     "--overlay",
     type=click.Path(path_type=Path),
-    help="Draw what was read over the picture, into this PNG file; a folder for several pictures.",
+    help="Draw what was read over each picture: a PNG file, or a folder for several.",
 )
+@click.option(
+    "--recipe",
+    type=click.Choice([*_RECIPES, *_LINE_RECIPES]),
+    help="Instead of the one the model names.",
+)
+@_ink_option
 @click.option("--page", type=click.IntRange(0), help="Of files with several pages, from 0.")
 def read(
     pictures: tuple[str, ...],
@@ -415,6 +428,8 @@ def read(
     form: str,
     as_json: bool,
     overlay: Path | None,
+    recipe: str | None,
+    ink: Any,
     page: int | None,
 ) -> None:
     """Read the text in each IMAGE: a file, a folder of pictures, or a pattern such as 'p*.jpg'.
@@ -425,22 +440,23 @@ def read(
     from handwriting import images
 
     files = images.find(pictures)
-    if model.suffix != ".onnx":
+    if len(files) > 1 and form in ("alto", "hocr") and not as_json:
+        raise click.UsageError(f"--form {form} is for one picture at a time, got {len(files)}")
+    drawings = _drawings(files, overlay) if overlay else {}
+    if model.suffix == ".keras":
         _import_keras()
     from handwriting import ctc, recognizer
 
-    reader = _or_usage(recognizer.load, model)
+    reader = _or_usage(recognizer.load, model, recipe=recipe)
     options: dict[str, Any] = {
         "cut": cut,
         "allowlist": allow,
         "top_k": top,
+        "polarity": ink,
         "page": page,
     }
     if lexicon:
-        words = lexicon.read_text("utf-8-sig").split("\n")
-        options["lexicon"] = ctc.Lexicon(
-            [word for word in words if word], reader.alphabet.with_null()
-        )
+        options["lexicon"] = ctc.Lexicon(_read_texts(lexicon), reader.alphabet)
     failed = 0
     for file in files:
         try:
@@ -450,27 +466,42 @@ def read(
             failed += 1
             continue
         _print_reading(reading, "json" if as_json else form, titled=len(files) > 1)
-        if overlay:
-            _draw_reading(
-                reading, overlay / f"{Path(file).stem}.png" if len(files) > 1 else overlay
-            )
+        if file in drawings:
+            _draw_reading(reading, drawings[file])
     if failed:
         sys.exit(1)
+
+
+def _drawings(files: list[Path], overlay: Path) -> dict[Path, Path]:
+    """The PNG file that the reading of each file is drawn into: one, or one each in a folder."""
+    is_file = overlay.suffix.lower() == ".png"
+    if is_file and len(files) > 1:
+        raise click.UsageError(
+            f"--overlay must be a folder for {len(files)} pictures, got {overlay}"
+        )
+    if is_file:
+        return {files[0]: overlay}
+    taken: dict[str, int] = {}
+    drawings = {}
+    for file in dict.fromkeys(files):
+        taken[file.stem] = number = taken.get(file.stem, 0) + 1
+        drawings[file] = overlay / f"{file.stem}{'' if number == 1 else f'-{number}'}.png"
+    return drawings
 
 
 def _print_reading(reading: "Reading", form: str, *, titled: bool) -> None:
     forms = {"json": reading.to_json, "alto": reading.to_alto, "hocr": reading.to_hocr}
     if titled and form == "text":
         click.echo(f"==> {reading.name} <==")
-    click.echo(forms[form]() if form in forms else reading.text)
+    # Programs that read these forms expect UTF-8, whatever the terminal has.
+    click.echo(forms[form]().encode() if form in forms else reading.text)
 
 
 def _draw_reading(reading: "Reading", out: Path) -> None:
     from handwriting import plots
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as temporary:
-        plots.reading(reading).savefig(temporary)
+        plots.reading(reading).savefig(temporary, format="png")
 
 
 @main.command()
@@ -744,7 +775,7 @@ def sequence(
         out = out or Path("-".join(map(_file_name, text)) + ".png")
         _or_usage(images.write, out, 255 - image)
     elif count is not None and out is not None:
-        options["texts"] = None if texts is None else _or_usage(_read_texts, texts)
+        options["texts"] = None if texts is None else _read_texts(texts)
         options["length"] = None if length is None else _length(length)
         stream = _or_usage(sequences.Stream, characters, count, 1024, **options)
         writers: dict[str, Callable[..., None]] = {
@@ -761,7 +792,10 @@ def _file_name(character: str) -> str:
 
 
 def _read_texts(file: Path) -> list[str]:
-    lines = file.read_text("utf-8-sig").split("\n")
+    try:
+        lines = file.read_text("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{file} must be text in UTF-8 ({error})") from None
     return [line.rstrip("\r") for line in lines if line.strip()]
 
 

@@ -114,30 +114,41 @@ def find(places: Iterable[StrPath]) -> list[Path]:
 
     Args:
         places: files, whatever their names; folders, of which the files with the suffix of a
-            picture are taken, in the order of their names, without folders in them; patterns with
-            ``*``, ``?`` or ``[``, such as ``"page*.jpg"``, if there is no file of that name.
+            picture are taken, without hidden ones and without folders in them; patterns of files
+            with ``*``, ``?`` or ``[``, such as ``"page*.jpg"``, if there is no file of that name.
 
     Returns:
-        At least one path. Files are not looked into, and may be missing where they are named.
+        The paths in the order of ``places``, those of a folder or a pattern sorted. Files are not
+        looked into, and may be missing where they are named.
 
     Raises:
-        MissingDataError: a folder or a pattern has no picture.
+        MissingDataError: a folder has no picture, or a pattern fits nothing.
+        TypeError: ``places`` is a single path.
 
     Example:
         >>> find(["seven.png"])
         [PosixPath('seven.png')]
     """
-    found: list[Path] = []
-    for place in map(Path, places):
-        some = [place]
-        if place.is_dir():
-            some = sorted(file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES)
-        elif set("*?[") & set(str(place)) and not place.exists():
-            some = sorted(map(Path, glob.glob(str(place), recursive=True)))  # noqa: PTH207 - a pattern may be absolute
-        if not some:
-            raise MissingDataError(f"{place} has no pictures ({', '.join(_SUFFIXES)})")
-        found += some
-    return found
+    if isinstance(places, str | os.PathLike):
+        raise TypeError(f"places must be several paths, got one, {os.fspath(places)!r}")
+    return [file for place in map(Path, places) for file in _named(place)]
+
+
+def _named(place: Path) -> list[Path]:
+    """The files that a path, a folder or a pattern names."""
+    if place.is_dir():
+        files = [file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES]
+        files = [file for file in files if file.is_file() and not file.name.startswith(".")]
+        reason = f"has no pictures ({', '.join(_SUFFIXES)})"
+    elif set("*?[") & set(str(place)) and not place.exists():
+        matches = map(Path, glob.glob(str(place), recursive=True))  # noqa: PTH207 - may be absolute
+        files = [file for file in matches if file.is_file()]
+        reason = "fits no file; check the pattern"
+    else:
+        return [place]
+    if not files:
+        raise MissingDataError(f"{place} {reason}")
+    return sorted(files)
 
 
 def write(path: StrPath, image: Image) -> None:

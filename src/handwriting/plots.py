@@ -35,6 +35,7 @@ __all__ = [
 
 _RED, _BLUE = "#c62828", "#1565c0"
 _DPI = 110
+_MOST_PIXELS = 2000  # a side of a picture: matplotlib takes 110 bytes for each pixel
 
 
 def samples(
@@ -235,24 +236,28 @@ def strip(images: Image, text: str, truth: str | None = None) -> "Figure":
 def reading(found: "Reading") -> "Figure":
     """A picture with what was read in it: a box around each word, and the word above it.
 
-    The figure has as many pixels as the picture, and words that are probably wrong (confidence
-    under one half) are red.
+    The figure has as many pixels as the picture, or a whole part of them where the picture has more
+    than 2,000 on a side. Words that are probably wrong (confidence under one half) are red.
 
     Args:
         found: what :func:`handwriting.read` gave.
     """
+    import PIL.Image
     from matplotlib.patches import Rectangle
 
     height, width = found.picture.shape
-    figure = _figure(width / _DPI, height / _DPI)
+    factor = math.ceil(max(height, width) / _MOST_PIXELS)
+    picture = np.asarray(PIL.Image.fromarray(found.picture).reduce(factor))
+    figure = _figure(picture.shape[1] / _DPI, picture.shape[0] / _DPI)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow(found.picture, cmap="gray", vmin=0, vmax=255, aspect="auto")
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", extent=extent)
     for word in found.words:
         box, color = word.box, _BLUE if word.confidence >= 0.5 else _RED
         corner = (box.left - 0.5, box.top - 0.5)
         axes.add_patch(Rectangle(corner, box.width, box.height, fill=False, color=color, lw=0.8))
-        size = min(12.0, max(4.0, 0.45 * box.height * 72 / _DPI))
+        size = min(12.0, max(4.0, 0.45 * box.height / factor * 72 / _DPI))
         axes.text(box.left, box.top - 1, _text(word.text), fontsize=size, color=color, va="bottom")
     _no_frame(axes)
     return figure

@@ -1,6 +1,6 @@
 """Reading character by character."""
 
-import functools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,15 +14,19 @@ from handwriting.recognizer import context
 from handwriting.recognizer.common import (
     Scores,
     allowed,
+    as_lexicon,
     check_top,
     ink_box,
     name_of,
-    normalized,
+    probabilities,
 )
 from handwriting.recognizer.reading import Character, Line, Reading, Word
 from handwriting.segmentation import Box, Segment
 
 __all__ = ["CharacterRecognizer"]
+
+# More than for lines: their models know how characters follow one another, and shapes do not.
+_LEXICON_WEIGHT = 4.0
 
 
 class CharacterRecognizer:
@@ -31,7 +35,8 @@ class CharacterRecognizer:
     Args:
         predictor: a Keras model, or any function of a (n, h, w) uint8 batch that gives
             (n, classes) probabilities, or scores of which a softmax makes such.
-        alphabet: the characters of the classes; null, where it is among them, is what is none.
+        alphabet: the characters of the classes. Null and space, where they are among them, are what
+            is no character.
         recipe: a name in :data:`handwriting.preprocessing.RECIPES`, the one that the model's
             training images were made with.
         batch_size: images a batch.
@@ -54,6 +59,7 @@ class CharacterRecognizer:
     ) -> None:
         self.alphabet, self.recipe = alphabet, preprocessing.find_recipe(recipe)
         self._predictor, self._batch_size = predictor, batch_size
+        self._empty = np.array([not character.strip() for character in alphabet])
 
     def read(
         self,
@@ -89,14 +95,15 @@ class CharacterRecognizer:
         gray = images.to_gray(picture, page=page)
         if not cut:
             only = self.read_crops([gray], allowlist=allowlist, top_k=top_k, polarity=polarity)[0]
-            whole = [Line((Word((only,)),), only.box, only.confidence)] if only.text else []
+            written = only.text.strip()
+            whole = [Line((Word((only,)),), only.box, only.confidence)] if written else []
             return Reading(tuple(whole), gray, name_of(picture))
         lines = segmentation.segment(gray, polarity=polarity)
         found = [c for line in lines for word in line.parts for c in word.parts]
         scores = self._probabilities([self._prepared(c.image) for c in found], allowlist)
         rows = iter(scores)
         taken = [[[(c, next(rows)) for c in word.parts] for word in line.parts] for line in lines]
-        known = self._lexicon(lexicon)
+        known = as_lexicon(lexicon, self.alphabet)
         read = [
             self._line(line, words, known, ngram, top_k)
             for line, words in zip(lines, taken, strict=True)
@@ -148,14 +155,7 @@ class CharacterRecognizer:
                 f"the predictor must give scores of shape {(len(batch), len(self.alphabet))}, one "
                 f"for each character of {self.alphabet!r}, got {scores.shape}"
             )
-        probabilities = normalized(scores) * mask
-        return np.asarray(
-            probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-300)
-        )
-
-    @functools.cached_property
-    def _null(self) -> int | None:
-        return list(self.alphabet).index(NULL) if NULL in self.alphabet else None
+        return probabilities(scores, mask)
 
     def _line(
         self,
@@ -166,13 +166,12 @@ class CharacterRecognizer:
         top_k: int,
     ) -> Line:
         """A line of the characters that are some, each given the others."""
-        if self._null is not None:
-            words = [[(c, row) for c, row in word if row.argmax() != self._null] for word in words]
+        words = [[(c, row) for c, row in word if not self._empty[row.argmax()]] for word in words]
         words = [word for word in words if word]
         if not words:
             return Line((), line.box, 0.0)
         boxes = [[c.box for c, _ in word] for word in words]
-        rows = [self._without_null(np.stack([row for _, row in word])) for word in words]
+        rows = [np.stack([row * ~self._empty for _, row in word]) for word in words]
         settled = context.settle(rows, boxes, self.alphabet)
         if lexicon is None and ngram is None:
             read = [
@@ -181,18 +180,10 @@ class CharacterRecognizer:
             ]
         else:
             read = self._searched(settled, boxes, lexicon, ngram, top_k)
-        confidence = float(np.prod([word.confidence for word in read]))
-        return Line(tuple(read), line.box, confidence)
-
-    def _without_null(self, rows: Scores) -> Scores:
-        if self._null is None:
-            return rows
-        rows = rows.copy()
-        rows[:, self._null] = 0
-        return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+        return Line(tuple(read), line.box, math.prod(word.confidence for word in read))
 
     def _character(self, row: Scores, box: Box, top_k: int) -> Character:
-        best = np.argsort(-row, kind="stable")[: max(1, top_k)].tolist()
+        best = np.argsort(-row, kind="stable")[:top_k].tolist()
         ranked = [(self.alphabet.characters[label], float(row[label])) for label in best]
         ranked = [pair for pair in ranked if pair[1] > 0] or ranked[:1]
         return Character(*ranked[0][:1], box, ranked[0][1], tuple(ranked))
@@ -210,14 +201,14 @@ class CharacterRecognizer:
         A character is a time step of CTC, and after each comes a blank for certain.
         """
         alphabet = self.alphabet.with_null()
-        columns = alphabet.encode([c for c in self.alphabet if c != NULL])
-        own = [label for label in range(len(self.alphabet)) if label != self._null]
+        own = np.flatnonzero(~self._empty)
+        columns = alphabet.encode([self.alphabet.characters[label] for label in own])
         lengths = np.array([2 * len(word) for word in words])
         scores = np.zeros((len(words), lengths.max(), len(alphabet)))
         scores[:, :, 0] = 1
         for steps, word in zip(scores, words, strict=True):
             steps[: 2 * len(word) : 2, 0] = 0
-            steps[: 2 * len(word) : 2, columns] = word[:, own]
+            steps[: 2 * len(word) : 2, columns] = word[:, own] / word.sum(axis=1, keepdims=True)
         found = ctc.beam(
             scores,
             alphabet,
@@ -240,17 +231,10 @@ class CharacterRecognizer:
             probability = float(row[self.alphabet.encode(text)[0]])
             others = self._character(row, box, top_k).alternatives
             others = ((text, probability), *(pair for pair in others if pair[0] != text))
-            characters.append(Character(text, box, probability, others[: max(1, top_k)]))
-        ranked = tuple((each.text, each.probability) for each in hypotheses)
+            characters.append(Character(text, box, probability, others[:top_k]))
+        present = float(rows.sum(axis=1).prod())
+        ranked = tuple((each.text, each.probability * present) for each in hypotheses)
         return Word(tuple(characters), ranked)
-
-    def _lexicon(self, lexicon: ctc.Lexicon | Iterable[str] | None) -> ctc.Lexicon | None:
-        if lexicon is None or isinstance(lexicon, ctc.Lexicon):
-            return lexicon
-        return ctc.Lexicon(list(lexicon), self.alphabet.with_null())
-
-
-_LEXICON_WEIGHT = 2.0
 
 
 def _nothing(ink: Image) -> Character:

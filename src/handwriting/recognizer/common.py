@@ -1,24 +1,26 @@
 """What recognizers of every kind do."""
 
-from pathlib import Path
+import os
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from handwriting import ctc
 from handwriting.alphabet import NULL, Alphabet
 from handwriting.images import Image, Picture
 from handwriting.segmentation import Box
 
-__all__ = ["Scores", "allowed", "check_top", "ink_box", "name_of", "normalized"]
+__all__ = ["Scores", "allowed", "as_lexicon", "check_top", "ink_box", "name_of", "probabilities"]
 
 Scores = NDArray[np.float64]
 
 
 def check_top(top_k: int) -> None:
     """Refuse a number of alternatives that is none."""
-    if top_k < 1:
-        raise ValueError(f"top_k must be at least 1, got {top_k}")
+    if not isinstance(top_k, int) or top_k < 1:
+        raise ValueError(f"top_k must be an integer from 1, got {top_k!r}")
 
 
 def allowed(alphabet: Alphabet, allowlist: str | None) -> Scores:
@@ -30,13 +32,32 @@ def allowed(alphabet: Alphabet, allowlist: str | None) -> Scores:
     return np.array([float(c in allowlist or c == NULL) for c in alphabet])
 
 
-def normalized(scores: NDArray[Any]) -> Scores:
-    """Scores as they are where each row is a distribution, else their softmax."""
+def probabilities(scores: NDArray[Any], mask: Scores) -> Scores:
+    """Probabilities of what is allowed.
+
+    Args:
+        scores: (..., classes); where not all rows are distributions, a softmax makes them such.
+        mask: (classes,) of :func:`allowed`.
+
+    Returns:
+        Like ``scores``, each row summing to 1. Where all that is allowed is impossible by the
+        scores, nothing is known of it.
+    """
     values = scores.astype(np.float64)
-    if (values >= 0).all() and np.allclose(values.sum(axis=-1), 1, atol=0.01):
-        return values
-    powers = np.exp(values - values.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    if (values < 0).any() or not np.allclose(values.sum(axis=-1), 1, atol=0.01):
+        values = np.exp(values - values.max(axis=-1, keepdims=True))
+    values *= mask
+    values = np.where(values.any(axis=-1, keepdims=True), values, mask)
+    return np.asarray(values / values.sum(axis=-1, keepdims=True))
+
+
+def as_lexicon(
+    lexicon: ctc.Lexicon | Iterable[str] | None, alphabet: Alphabet
+) -> ctc.Lexicon | None:
+    """A lexicon as it is, and words as one."""
+    if lexicon is None or isinstance(lexicon, ctc.Lexicon):
+        return lexicon
+    return ctc.Lexicon(lexicon, alphabet)
 
 
 def ink_box(ink: Image) -> Box:
@@ -49,4 +70,6 @@ def ink_box(ink: Image) -> Box:
 
 def name_of(picture: Picture) -> str:
     """The path of a picture that is one, else nothing."""
-    return str(picture) if isinstance(picture, str | Path) else ""
+    # A name that is no UTF-8 has halves of surrogate pairs, which no file can be written with.
+    path = os.fspath(picture) if isinstance(picture, str | os.PathLike) else ""
+    return str(path).encode("utf-8", "replace").decode()

@@ -14,19 +14,19 @@ __all__ = ["settle"]
 
 # Top and bottom of characters above the baseline, in heights of a capital letter. Handwriting keeps
 # to them roughly, which _SPREAD says.
-_SPREAD = 0.2
+_SPREAD = 0.15
 _ZONES = {
     **dict.fromkeys("acemnorsuvwxz", (0.62, 0.0)),
-    **dict.fromkeys("gpqy", (0.62, -0.35)),
+    **dict.fromkeys("gpqy", (0.62, -0.5)),
     **dict.fromkeys("bdfhkl", (1.0, 0.0)),
     **dict.fromkeys("()[]{}|/\\", (1.05, -0.1)),
     "t": (0.9, 0.0),
     "i": (0.9, 0.0),
-    "j": (0.9, -0.35),
+    "j": (0.9, -0.4),
     ".": (0.12, 0.0),
-    ",": (0.12, -0.18),
+    ",": (0.15, -0.25),
     ":": (0.55, 0.0),
-    ";": (0.55, -0.18),
+    ";": (0.55, -0.25),
     "'": (1.0, 0.7),
     '"': (1.0, 0.7),
     "`": (1.0, 0.75),
@@ -43,13 +43,13 @@ _ZONES = {
 _CAPITAL, _SMALL = (1.0, 0.0), (0.62, 0.0)
 
 # How one kind of character follows another within a word: capital and small letters, digits, rest.
-_FIRST = np.array([0.30, 0.45, 0.15, 0.10])
+_FIRST = np.array([0.27, 0.50, 0.15, 0.08])
 _NEXT = np.array(
     [
-        [0.30, 0.60, 0.04, 0.06],
-        [0.02, 0.88, 0.02, 0.08],
-        [0.05, 0.05, 0.80, 0.10],
-        [0.20, 0.40, 0.20, 0.20],
+        [0.55, 0.40, 0.01, 0.04],
+        [0.01, 0.95, 0.01, 0.03],
+        [0.01, 0.02, 0.77, 0.20],
+        [0.15, 0.35, 0.30, 0.20],
     ]
 )
 
@@ -69,7 +69,7 @@ def settle(
         alphabet: of the classes.
 
     Returns:
-        As ``words``, each row summing to 1.
+        As ``words``, each row with the sum that it had.
     """
     probabilities = _sized(np.concatenate(words), [box for word in boxes for box in word], alphabet)
     kinds = np.array([_kind(character) for character in alphabet])
@@ -79,22 +79,26 @@ def settle(
 
 def _sized(probabilities: Scores, boxes: Sequence[Box], alphabet: Alphabet) -> Scores:
     """Probabilities given the characters' places between the line's base and height."""
-    if len(boxes) < 3:
-        return probabilities  # a character or two tell nothing of the line
+    if len(boxes) < 2:
+        return probabilities  # one character tells nothing of the line
     zones = np.array([_zone(character) for character in alphabet])
-    tops = np.array([box.top for box in boxes], np.float64)
-    bottoms = np.array([box.bottom for box in boxes], np.float64)
-    middles = np.array([(box.left + box.right) / 2 for box in boxes])
-    settled = probabilities
-    for _ in range(2):
-        capital, baseline = _fitted(zones[settled.argmax(axis=1)], tops, bottoms, middles)
-        high = (baseline - tops)[:, None] / capital - zones[:, 0]
-        low = (baseline - bottoms)[:, None] / capital - zones[:, 1]
-        # Student's distribution with 3 degrees of freedom: a character far off tells little.
-        unlikely = (high**2 + low**2) / _SPREAD**2
-        settled = probabilities * (1 + unlikely / 3) ** -2.5
-        settled /= np.maximum(settled.sum(axis=1, keepdims=True), 1e-300)
-    return settled
+    tops, lefts, bottoms, rights = np.array(boxes, np.float64).T
+    tall = float(np.percentile(bottoms - tops, 80))
+    found = []
+    # The tall characters of the line are as high as a capital letter, or all of it is small.
+    for start in (tall, tall / _SMALL[0]):
+        capital, baseline = start, np.full(len(boxes), np.median(bottoms))
+        for _ in range(3):
+            high = (baseline - tops)[:, None] / capital - zones[:, 0]
+            low = (baseline - bottoms)[:, None] / capital - zones[:, 1]
+            # Student's distribution with 3 degrees of freedom: a character far off tells little.
+            weights = (1 + (high**2 + low**2) / _SPREAD**2 / 3) ** -2.5
+            settled = _weighted(probabilities, weights)
+            likely = zones[settled.argmax(axis=1)]
+            capital, baseline = _fitted(likely, tops, bottoms, (lefts + rights) / 2)
+        likelihood = np.log(np.maximum((probabilities * weights).sum(axis=1), 1e-300)).sum()
+        found.append((likelihood, settled))
+    return max(found, key=lambda each: each[0])[1]
 
 
 def _fitted(zones: Scores, tops: Scores, bottoms: Scores, middles: Scores) -> tuple[float, Scores]:
@@ -120,6 +124,8 @@ def _fitted(zones: Scores, tops: Scores, bottoms: Scores, middles: Scores) -> tu
 
 def _of_kind(probabilities: Scores, kinds: NDArray[np.int64]) -> Scores:
     """Probabilities given the kinds of the other characters of the word: forward and backward."""
+    if len(probabilities) < 2:
+        return probabilities  # what stands alone, such as a number of a list, can be of any kind
     members = kinds[:, None] == np.arange(4)
     emitted = np.maximum(probabilities @ members, 1e-12)
     forward, backward = np.empty_like(emitted), np.ones_like(emitted)
@@ -130,9 +136,14 @@ def _of_kind(probabilities: Scores, kinds: NDArray[np.int64]) -> Scores:
     for i in range(len(emitted) - 2, -1, -1):
         backward[i] = _NEXT @ (emitted[i + 1] * backward[i + 1])
         backward[i] /= backward[i].sum()
-    posterior = forward * backward
-    settled = probabilities * (posterior / emitted)[:, kinds]
-    return np.asarray(settled / np.maximum(settled.sum(axis=1, keepdims=True), 1e-300))
+    return _weighted(probabilities, (forward * backward / emitted)[:, kinds])
+
+
+def _weighted(probabilities: Scores, weights: Scores) -> Scores:
+    """Probabilities times weights, each row with the sum that it had."""
+    weighted = probabilities * weights
+    before, after = (rows.sum(axis=1, keepdims=True) for rows in (probabilities, weighted))
+    return np.asarray(weighted * before / np.maximum(after, 1e-300))
 
 
 def _zone(character: str) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """Readings as ALTO and hOCR, which programs for scanned documents take."""
 
+import re
 from xml.etree import ElementTree as ET
 
 from handwriting.recognizer.reading import Reading, around
@@ -20,7 +21,16 @@ def hocr(reading: Reading) -> str:
 
 def _xml(root: ET.Element, *, declaration: bool = True) -> str:
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=declaration) + "\n"
+    for word in root.iterfind(".//*[@class='ocrx_word']"):
+        word.text = None  # white space between characters would part them
+        for character in word:
+            character.tail = None
+    text = ET.tostring(root, encoding="unicode", xml_declaration=declaration)
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text) + "\n"
+
+
+# What XML cannot hold in any form; names of files can.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _alto(reading: Reading) -> ET.Element:
@@ -67,27 +77,30 @@ def _place(box: Box) -> dict[str, str]:
 def _hocr(reading: Reading) -> ET.Element:
     root = ET.Element("html", xmlns="http://www.w3.org/1999/xhtml")
     head = ET.SubElement(root, "head")
-    ET.SubElement(head, "title").text = reading.name
+    # Without text it would be written <title/>, which browsers take for one that never ends.
+    ET.SubElement(head, "title").text = reading.name or "handwriting"
     ET.SubElement(head, "meta", charset="utf-8")
     capabilities = "ocr_page ocr_line ocrx_word ocrx_cinfo"
     ET.SubElement(head, "meta", name="ocr-system", content="handwriting")
     ET.SubElement(head, "meta", name="ocr-capabilities", content=capabilities)
     height, width = reading.picture.shape
     body = ET.SubElement(root, "body")
-    title = f'image "{reading.name}"; bbox 0 0 {width} {height}'.replace("\n", " ")
+    name = re.sub(r'["\s]', " ", reading.name)
+    title = f'image "{name}"; bbox 0 0 {width} {height}'
     page = ET.SubElement(body, "div", {"class": "ocr_page", "title": title})
+    page.text = "\n"
     for line in reading.lines:
-        row = _span(page, "ocr_line", line.box)
+        row = _span(page, "ocr_line", "bbox", line.box)
         for word in line.words:
             sure = f"; x_wconf {round(100 * word.confidence)}"
-            string = _span(row, "ocrx_word", word.box, sure)
-            string.tail = " "
+            string = _span(row, "ocrx_word", "bbox", word.box, sure)
             for character in word.characters:
                 sure = f"; x_conf {100 * character.confidence:.1f}"
-                _span(string, "ocrx_cinfo", character.box, sure).text = character.text
+                own = _span(string, "ocrx_cinfo", "x_bboxes", character.box, sure)
+                own.text = character.text
     return root
 
 
-def _span(parent: ET.Element, kind: str, box: Box, more: str = "") -> ET.Element:
-    title = f"bbox {box.left} {box.top} {box.right} {box.bottom}{more}"
+def _span(parent: ET.Element, kind: str, name: str, box: Box, more: str = "") -> ET.Element:
+    title = f"{name} {box.left} {box.top} {box.right} {box.bottom}{more}"
     return ET.SubElement(parent, "span", {"class": kind, "title": title})

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,15 @@ from handwriting.alphabet import Alphabet
 from handwriting.ctc import Hypothesis
 from handwriting.images import Image, Picture
 from handwriting.preprocessing import Polarity
-from handwriting.recognizer.common import Scores, allowed, check_top, ink_box, name_of, normalized
+from handwriting.recognizer.common import (
+    Scores,
+    allowed,
+    as_lexicon,
+    check_top,
+    ink_box,
+    name_of,
+    probabilities,
+)
 from handwriting.recognizer.reading import Character, Line, Reading, Word
 from handwriting.segmentation import Box
 
@@ -59,7 +67,7 @@ class LineRecognizer:
         margin: float = 0.4,
         batch_size: int = 32,
     ) -> None:
-        if margin < 0:
+        if not margin >= 0:
             raise ValueError(f"margin must be at least 0, got {margin}")
         self.alphabet, self.image_shape = alphabet.with_null(), image_shape
         self.recipe = preprocessing.find_line_recipe(recipe)
@@ -96,8 +104,8 @@ class LineRecognizer:
             ValueError: an option does not fit.
         """
         gray = images.to_gray(picture, page=page)
-        inks = self._found(gray, polarity) if cut else [_whole(gray, polarity)]
-        lines = self._read(inks, allowlist, lexicon, ngram, top_k)
+        taken = self._found(gray, polarity) if cut else [_whole(gray, polarity)]
+        lines = self._read(taken, allowlist, lexicon, ngram, top_k)
         return Reading(tuple(line for line in lines if line.words), gray, name_of(picture))
 
     def read_crops(
@@ -123,23 +131,21 @@ class LineRecognizer:
         Returns:
             n lines, without words where nothing was read.
         """
-        inks = [_whole(images.to_gray(each), polarity) for each in pictures]
-        return self._read(inks, allowlist, lexicon, ngram, top_k)
+        taken = [_whole(images.to_gray(each), polarity) for each in pictures]
+        return self._read(taken, allowlist, lexicon, ngram, top_k)
 
-    def _found(self, gray: Image, polarity: Polarity) -> list[tuple[Image, Box]]:
-        """The lines of a picture with the paper around them, and where they stand."""
+    def _found(self, gray: Image, polarity: Polarity) -> list["_Taken"]:
+        """The lines of a picture with the paper around them."""
         found = []
         for line in segmentation.find_lines(segmentation.find_ink(gray, polarity)):
-            box, margin = line.box, round(self._margin * line.box.height)
-            place = Box(
-                box.top - margin, box.left - margin, box.bottom + margin, box.right + margin
-            )
-            found.append((np.pad(line.image, margin), place))
+            margin = round(self._margin * line.box.height)
+            image = np.pad(line.image, margin)
+            found.append(_Taken(image, image, line.box.top - margin, line.box.left - margin))
         return found
 
     def _read(
         self,
-        inks: list[tuple[Image, Box]],
+        taken: list["_Taken"],
         allowlist: str | None,
         lexicon: ctc.Lexicon | Iterable[str] | None,
         ngram: ctc.Ngram | None,
@@ -147,74 +153,90 @@ class LineRecognizer:
     ) -> list[Line]:
         check_top(top_k)
         mask = allowed(self.alphabet, allowlist)
-        if not inks:
+        if not taken:
             return []
         fitted = [
-            preprocessing.fit_line(ink, self.image_shape, fit=self.recipe.fit) for ink, _ in inks
+            preprocessing.fit_line(each.image, self.image_shape, fit=self.recipe.fit)
+            for each in taken
         ]
         batch = np.stack([image for image, _ in fitted])
         scores = evaluation.predict(self._predictor, batch, batch_size=self._batch_size)
-        if scores.ndim != 3 or scores.shape[::2] != (len(inks), len(self.alphabet)):
+        fits = scores.ndim == 3 and scores.shape[::2] == (len(taken), len(self.alphabet))
+        if not fits or not scores.size:
             raise ValueError(
-                f"the predictor must give scores of shape ({len(inks)}, steps, "
+                f"the predictor must give scores of shape ({len(taken)}, steps, "
                 f"{len(self.alphabet)}), one for each character of {self.alphabet!r}, got "
                 f"{scores.shape}"
             )
-        probabilities = normalized(scores) * mask
-        probabilities /= np.maximum(probabilities.sum(axis=2, keepdims=True), 1e-300)
         widths = np.array([width for _, width in fitted])
         steps = -(-widths * scores.shape[1] // self.image_shape[1])
-        found = self._decoded(probabilities, steps, lexicon, ngram, top_k)
+        found = self._decoded(probabilities(scores, mask), steps, lexicon, ngram, top_k)
         columns = [
-            len(ink[0]) * self.image_shape[1] / scores.shape[1] / width
-            for (ink, _), width in zip(inks, widths.tolist(), strict=True)
+            each.image.shape[1] * self.image_shape[1] / scores.shape[1] / width
+            for each, width in zip(taken, widths.tolist(), strict=True)
         ]
-        return [
-            _line(hypotheses, ink, box, step)
-            for hypotheses, (ink, box), step in zip(found, inks, columns, strict=True)
-        ]
+        return list(map(_line, found, taken, columns))
 
     def _decoded(
         self,
-        probabilities: Scores,
+        scores: Scores,
         steps: NDArray[np.int64],
         lexicon: ctc.Lexicon | Iterable[str] | None,
         ngram: ctc.Ngram | None,
         top_k: int,
     ) -> list[list[Hypothesis]]:
         if lexicon is None and ngram is None and top_k == 1:
-            return [[each] for each in ctc.greedy(probabilities, self.alphabet, lengths=steps)]
-        if lexicon is not None and not isinstance(lexicon, ctc.Lexicon):
-            lexicon = ctc.Lexicon(list(lexicon), self.alphabet)
+            return [[each] for each in ctc.greedy(scores, self.alphabet, lengths=steps)]
         return ctc.beam(
-            probabilities, self.alphabet, lengths=steps, n_best=top_k, ngram=ngram, lexicon=lexicon
+            scores,
+            self.alphabet,
+            lengths=steps,
+            n_best=top_k,
+            ngram=ngram,
+            lexicon=as_lexicon(lexicon, self.alphabet),
         )
 
 
-def _whole(gray: Image, polarity: Polarity) -> tuple[Image, Box]:
-    return preprocessing.to_ink(gray, polarity), Box(0, 0, *gray.shape)
+class _Taken(NamedTuple):
+    """A line taken from a picture.
+
+    Args:
+        image: (h, w) ink on paper, as the predictor's images had it.
+        ink: (h, w) the same on paper that is exactly 0.
+        top: row of the picture that the image begins at.
+        left: column that it begins at.
+    """
+
+    image: Image
+    ink: Image
+    top: int
+    left: int
 
 
-def _line(hypotheses: list[Hypothesis], ink: Image, box: Box, step: float) -> Line:
+def _whole(gray: Image, polarity: Polarity) -> _Taken:
+    image = preprocessing.to_ink(gray, polarity)
+    return _Taken(image, preprocessing.clean(image), 0, 0)
+
+
+def _line(hypotheses: list[Hypothesis], taken: _Taken, step: float) -> Line:
     """A line with the boxes of its characters.
 
     Args:
         hypotheses: best first.
-        ink: (h, w) of the line.
-        box: where the image of the line stands in the picture.
-        step: columns of the line for each time step.
+        taken: the line.
+        step: its columns for each time step.
     """
+    ink, origin = taken.ink, (taken.top, taken.left)
+    whole = ink_box(ink)
+    if not ink.any():
+        return Line((), whole.moved(*origin), 1.0)
     best = hypotheses[0]
+    columns = _columns(best.spans, whole, step)
     characters = [
         Character(
-            text,
-            _place(ink, start, stop).moved(box.top, box.left),
-            confidence,
-            ((text, confidence),),
+            text, _place(ink, whole, *edges).moved(*origin), confidence, ((text, confidence),)
         )
-        for text, confidence, (start, stop) in zip(
-            best.text, best.confidences, _columns(best.spans, ink.shape[1], step), strict=True
-        )
+        for text, confidence, edges in zip(best.text, best.confidences, columns, strict=True)
     ]
     words: list[list[Character]] = [[]]
     for character in characters:
@@ -222,20 +244,29 @@ def _line(hypotheses: list[Hypothesis], ink: Image, box: Box, step: float) -> Li
             words.append([])
         else:
             words[-1].append(character)
-    ranked = tuple((each.text, each.probability) for each in hypotheses)
-    whole = ink_box(ink).moved(box.top, box.left)
-    return Line(tuple(Word(tuple(word)) for word in words if word), whole, best.probability, ranked)
+    ranked: dict[str, float] = {}  # as a line's text is, which begins and ends with a word
+    for each in hypotheses:
+        text = " ".join(each.text.split())
+        ranked[text] = ranked.get(text, 0.0) + each.probability
+    found = tuple(Word(tuple(word)) for word in words if word)
+    confidence = next(iter(ranked.values()))
+    return Line(found, whole.moved(*origin), confidence, tuple(ranked.items()))
 
 
-def _columns(spans: Sequence[tuple[int, int]], width: int, step: float) -> list[tuple[int, int]]:
-    """First and last column of each character: CTC tells where it is seen, not how wide it is."""
+def _columns(spans: Sequence[tuple[int, int]], whole: Box, step: float) -> list[tuple[int, int]]:
+    """Where each character begins and ends: CTC tells where it is seen, not how wide it is."""
+    if not spans:
+        return []
     middles = [step * (start + stop) / 2 for start, stop in spans]
-    cuts = [(one + other) / 2 for one, other in itertools.pairwise(middles)]
-    edges = [0, *(min(width - 1, max(0, round(cut))) for cut in cuts), width]
+    cuts = [round((one + other) / 2) for one, other in itertools.pairwise(middles)]
+    inner = np.clip(cuts, whole.left, whole.right - 1).astype(int).tolist()
+    edges = [whole.left, *inner, whole.right]
     return [(start, max(start + 1, stop)) for start, stop in itertools.pairwise(edges)]
 
 
-def _place(ink: Image, left: int, right: int) -> Box:
-    """The ink between two columns, or all of it where there is none."""
-    inner = ink_box(ink[:, left:right])
-    return inner.moved(0, left)
+def _place(ink: Image, whole: Box, left: int, right: int) -> Box:
+    """The ink between two columns; the height of the line where there is none."""
+    rows = np.flatnonzero(ink[:, left:right].any(axis=1))
+    if not len(rows):
+        return Box(whole.top, left, whole.bottom, right)
+    return ink_box(ink[:, left:right]).moved(0, left)

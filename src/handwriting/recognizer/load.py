@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, overload
 
-from handwriting import ctc, preprocessing
+from handwriting import ctc, preprocessing, pretrained
 from handwriting.files import StrPath
 from handwriting.images import Picture
 from handwriting.predictor import Facts, Predictor
 from handwriting.recognizer.characters import CharacterRecognizer
+from handwriting.recognizer.common import as_lexicon
 from handwriting.recognizer.lines import LineRecognizer
 from handwriting.recognizer.reading import Reading
 
@@ -23,7 +24,8 @@ def load(path: StrPath, *, recipe: str | None = None) -> Recognizer:
 
     Args:
         path: a ``.keras`` file that :func:`handwriting.models.save` wrote, as ``handwriting train``
-            does, or an ``.onnx`` file of :func:`handwriting.export.onnx`, which needs no Keras.
+            does, or an ``.onnx`` file of :func:`handwriting.export.onnx`, which needs no Keras; or
+            the name of a network that comes with the package (``pretrained.NAMES``).
         recipe: takes the place of the one that the file names.
 
     Raises:
@@ -48,8 +50,9 @@ def load(path: StrPath, *, recipe: str | None = None) -> Recognizer:
 
 
 def _network(path: StrPath) -> tuple[Any, Facts]:
-    if Path(path).suffix == ".onnx":
-        predictor = Predictor(path)
+    if str(path) in pretrained.NAMES or Path(path).suffix == ".onnx":
+        name = str(path)
+        predictor = pretrained.load(name) if name in pretrained.NAMES else Predictor(path)
         return predictor, predictor.facts
     from handwriting import models
 
@@ -95,7 +98,7 @@ def read(
     Args:
         picture: a path, bytes, a Pillow image or an array of either polarity (see
             :func:`handwriting.images.to_gray`), or a list of these.
-        model: a model file, or a recognizer.
+        model: a model file, the name of a network that comes with the package, or a recognizer.
         cut: find lines (or characters) in each picture; else the whole of it is one.
         allowlist: the characters that can stand in the picture; all of the model's if None.
         lexicon: words that are likely; others can still be read.
@@ -107,15 +110,19 @@ def read(
 
     Raises:
         HandwritingError: a picture or the model cannot be read.
+        TypeError: ``model`` is neither a model file nor a recognizer.
         ValueError: an option does not fit.
     """
     recognizer = load(model) if isinstance(model, str | os.PathLike) else model
-    if lexicon is not None and not isinstance(lexicon, ctc.Lexicon):
-        lexicon = ctc.Lexicon(list(lexicon), recognizer.alphabet.with_null())
+    if not isinstance(recognizer, CharacterRecognizer | LineRecognizer):
+        raise TypeError(
+            "model must be a model file or a recognizer, got "
+            f"{type(model).__name__}; make one of it with CharacterRecognizer or LineRecognizer"
+        )
     options: dict[str, Any] = {
         "cut": cut,
         "allowlist": allowlist,
-        "lexicon": lexicon,
+        "lexicon": as_lexicon(lexicon, recognizer.alphabet),
         "ngram": ngram,
         "top_k": top_k,
     }

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from handwriting.files import StrPath, replacing
@@ -178,7 +179,7 @@ class Reading:
             ".hocr": self.to_hocr,
             ".html": self.to_hocr,
         }
-        suffix = "." + str(path).rpartition(".")[2].lower()
+        suffix = Path(path).suffix.lower()
         if suffix not in forms:
             raise ValueError(f"path must end in one of {', '.join(forms)}, got {str(path)!r}")
         text = forms[suffix]()
