@@ -1,0 +1,71 @@
+import subprocess
+import sys
+
+import PIL.Image
+import PIL.ImageDraw
+import pytest
+
+import handwriting as hw
+
+# Letters of our own, as strokes in a box 10 wide and 14 high.
+LETTERS = {
+    "A": [[(0, 14), (5, 0), (10, 14)], [(2, 9), (8, 9)]],
+    "N": [[(0, 14), (0, 0), (10, 14), (10, 0)]],
+    "E": [[(9, 0), (0, 0), (0, 14), (9, 14)], [(0, 7), (7, 7)]],
+    "L": [[(0, 0), (0, 14), (9, 14)]],
+    "I": [[(3, 0), (3, 14)]],
+}
+
+
+def written(text):
+    """A picture of a word, black on white, as a field of a form is cut out."""
+    picture = PIL.Image.new("L", (4 * 280, 4 * 36), 255)
+    pen = PIL.ImageDraw.Draw(picture)
+    for place, letter in enumerate(text):
+        for stroke in LETTERS[letter]:
+            points = [(4 * (20 + 15 * place + x), 4 * (11 + y)) for x, y in stroke]
+            pen.line(points, 0, 7, joint="curve")
+    return picture.reduce(4)
+
+
+@pytest.mark.parametrize("text", ["ANNE", "LEA", "ELIANE", "ALAIN"])
+def test_names_are_read(text):
+    assert hw.read(written(text), model="names", cut=False).text == text
+
+
+def test_reading_names_needs_no_keras():
+    code = (
+        "import sys, handwriting as hw\n"
+        "hw.recognizer.load('names')\n"
+        "print({'keras', 'tensorflow'} & set(sys.modules))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100
+    )
+
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("name", hw.pretrained.NAMES)
+def test_cards_tell_what_is_to_be_known(name):
+    card = hw.pretrained.card(name)
+
+    assert {"reads", "parameters", "data", "measured", "limits", "recipe"} <= set(card)
+    assert hw.pretrained.path(name).stat().st_size < 5_000_000
+
+
+def test_the_card_of_names_tells_what_is_measured(real_data):
+    card, network = hw.pretrained.card("names"), hw.pretrained.load("names")
+    archive = real_data / "names" / "handwriting-recognition.zip"
+    lines = hw.datasets.names.load("validation", archive, size=network.facts.image_shape)
+
+    report = hw.evaluation.evaluate_lines(network, lines, network.facts.alphabet)
+
+    assert report.exact == pytest.approx(card["measured"]["greedy"]["exact"], abs=0.002)
+    assert report.cer == pytest.approx(card["measured"]["greedy"]["cer"], abs=0.0005)
+
+
+def test_other_names_are_refused():
+    with pytest.raises(ValueError, match="name must be one of names, got 'lines'"):
+        hw.pretrained.load("lines")
