@@ -58,7 +58,13 @@ def test_own_dataset_and_read_pictures_go_together(tmp_path):
     picture = tmp_path / "pictures" / "1" / "0.png"
     answer = run("read_pictures.py", tmp_path, tmp_path / "my-model.keras", picture)
 
+    page = run("read_page.py", tmp_path, tmp_path / "my-model.keras", picture)
+
     assert "pictures: " in output
     assert len(CharacterDataset.open(tmp_path / "my-dataset")) == 60
     assert answer.startswith(f"{picture}: ")
     assert "%" in answer
+    assert page.startswith(f"{picture}:\n")
+    assert page.splitlines()[1] in ("0", "1")
+    assert images.to_gray(tmp_path / "0-read.png").shape == images.to_gray(picture).shape
+    assert "ocr_page" in (tmp_path / "0-read.hocr").read_text(encoding="utf-8")
