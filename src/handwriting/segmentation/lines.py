@@ -31,7 +31,7 @@ _ALONG, _ACROSS = 1.6, 0.22
 _RIDGE = 0.25  # how much denser than its surroundings the middle of a line is
 _STEEP = 0.15  # rows a column, at most
 # A ridge goes on at most so much above or below where the one before leads to, and the more the
-# further it is, up to here. They may overlap a little.
+# further away, but not further than this. They may overlap a little.
 _LEVEL, _LEAN, _FAR, _OVERLAP = 0.65, 0.03, 10, 1.5
 _LEAST_HEIGHT = 0.35
 _NEAR = 0.8  # ink that is further from the middle of any line is of none
@@ -190,13 +190,14 @@ def _links(ridges: list[_Ridge], unit: float) -> tuple[Indices, Indices, NDArray
         bounds = np.searchsorted(left_row, (ridge.right_row - reach, ridge.right_row + reach))
         near = slice(*bounds)
         gaps = left[near] - ridge.right
-        forward = np.clip(gaps, 0, _FAR * unit)
+        forward = np.maximum(gaps, 0)
         slopes = np.clip((ridge.right_slope + left_slope[near]) / 2, -_STEEP, _STEEP)
         steps = np.abs(left_row[near] - ridge.right_row - slopes * forward)
-        possible = (gaps >= -_OVERLAP * unit) & (left[near] > ridge.left)
-        possible &= (right[near] > ridge.right) & (steps < _LEVEL * unit + _LEAN * forward)
+        possible = (gaps >= -_OVERLAP * unit) & (gaps <= _FAR * unit)
+        possible &= (left[near] > ridge.left) & (right[near] > ridge.right)
+        possible &= steps < _LEVEL * unit + _LEAN * forward
         which = np.flatnonzero(possible)
-        costs = steps[which] + 0.1 * np.maximum(gaps[which], 0)
+        costs = steps[which] + 0.1 * forward[which]
         found.append((np.full(len(which), i), order[which + bounds[0]], costs))
     before, after, costs = map(np.concatenate, zip(*found, strict=True))
     return before, after, costs

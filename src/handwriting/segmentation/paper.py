@@ -23,6 +23,9 @@ _FAINT = 0.5
 # The edge of a sheet: from one cell to the next but one its level changes by this factor somewhere
 # and by that factor all along. The edges of shadows are softer.
 _EDGE, _FAINT_EDGE = 0.18, 0.09
+# A darker part of the picture is of the sheet, in a shadow, if it has so many times as much ink for
+# its size. Tables have much less, or grain and edges that look like much more.
+_LEAST_INK, _MOST_INK = 0.5, 1.5
 # A sheet that fills the picture but for its rim is no sheet that lies somewhere.
 _NEARLY_ALL = 0.97
 
@@ -61,9 +64,9 @@ def find_ink(
     cell = min(_CELL, max(1, min(gray.shape) // _CELL))
     level = _paper_level(dark, cell)
     strength = _strength(dark, level, cell)
-    if sheet:
-        strength[~_enlarged(_sheet(level), cell, gray.shape)] = 0
     noise = _noise(dark, level)
+    if sheet:
+        strength[~_enlarged(_sheet(level, strength, cell, noise), cell, gray.shape)] = 0
     threshold = _threshold(strength, noise)
     if rules:
         strength[ruled(strength, threshold)] = 0
@@ -119,11 +122,12 @@ def _strength(dark: Image, level: Image, cell: int) -> Image:
     return strength
 
 
-def _sheet(level: Image) -> Mask:
+def _sheet(level: Image, strength: Image, cell: int, noise: float) -> Mask:
     """Which cells are of the paper that is written on.
 
     Parts of the picture are those between sharp edges of its brightness. The paper is the largest
-    and brightest, with all that are as bright, and with the shadows that it surrounds.
+    and brightest, with all that are as bright, and with shadows: those that it surrounds, and those
+    that are written on as it is.
     """
     from scipy import ndimage
 
@@ -147,6 +151,7 @@ def _sheet(level: Image) -> Mask:
     paper = (levels > 0.85 * brightest) & (areas > 0.01 * parts.size)
     paper[0] = False
     paper |= _shadows(parts, areas, paper)
+    paper |= _written(parts, paper, strength, cell, noise)
     mask = ndimage.binary_fill_holes(ndimage.binary_dilation(paper[parts], square))
     mask = _padded(ndimage.binary_closing, mask, square, 5)
     mask = ndimage.binary_fill_holes(_padded(ndimage.binary_opening, mask, square, 3))
@@ -163,12 +168,33 @@ def _shadows(parts: NDArray[np.int32], areas: NDArray[np.int64], paper: Mask) ->
     outside = len(areas)
     bordered = np.pad(parts, 8, constant_values=outside)
     isolated = np.zeros(len(areas), np.bool_)
-    for part in np.flatnonzero(~paper & (areas > 12)):
-        ring = ndimage.binary_dilation(bordered == part, np.ones((3, 3)), iterations=7)
-        near = bordered[ring]
+    for part, (rows, columns) in enumerate(ndimage.find_objects(parts), 1):
+        if paper[part] or areas[part] <= 12:
+            continue
+        around = bordered[rows.start : rows.stop + 16, columns.start : columns.stop + 16]
+        near = around[ndimage.binary_dilation(around == part, np.ones((3, 3)), iterations=7)]
         near = near[(near != part) & (near != 0)]
         isolated[part] = np.append(paper, False)[near].sum() > 0.6 * len(near)
     return isolated
+
+
+def _written(
+    parts: NDArray[np.int32], paper: Mask, strength: Image, cell: int, noise: float
+) -> Mask:
+    """Which parts have as much ink as the paper."""
+    from scipy import ndimage
+
+    known = strength[_enlarged(paper[parts], cell, strength.shape)]
+    threshold = _threshold(known, noise)
+    ink = _means((strength > threshold).view(np.uint8) * np.uint8(255), cell)
+    # Near the edges of a part its own level is not known.
+    smooth = ndimage.minimum_filter(parts, 5) == ndimage.maximum_filter(parts, 5)
+    areas = np.bincount(parts[smooth], minlength=len(paper))
+    inks = np.bincount(parts[smooth], ink[smooth], len(paper))
+    usual = inks[paper].sum() / max(1, areas[paper].sum())
+    alike: Mask = (inks > _LEAST_INK * usual * areas) & (inks < _MOST_INK * usual * areas)
+    alike &= areas > 0.03 * parts.size
+    return alike
 
 
 def _padded(step: Any, mask: Mask, structure: NDArray[Any], times: int) -> Mask:
