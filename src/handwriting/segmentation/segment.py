@@ -135,9 +135,11 @@ def letter_height(pieces: Components, which: Mask | None = None) -> float:
         pieces: at least one.
         which: (n,) those that count; all if None, or if none does.
     """
-    # Long strokes, such as the edges of paper, count little, and frames nothing.
+    # Long strokes, such as the edges of paper, count little, and frames nothing: they are as large
+    # as the page, and have less ink than all that is in them.
     height, width = pieces.labels.shape
     frame = (pieces.heights > height / 2) & (pieces.widths > width / 2)
+    frame &= pieces.areas < pieces.areas.sum() / 2
     sizes = np.minimum(pieces.heights, pieces.widths).astype(np.float64)
     weights = sizes**2 * (~frame if which is None else which & ~frame)
     if not weights.any():
