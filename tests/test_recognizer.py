@@ -260,6 +260,14 @@ def test_an_allowlist_leaves_the_likeliest_of_what_is_allowed():
         assert sum(p for _, p in character.alternatives) == pytest.approx(1)
 
 
+def test_null_is_always_allowed():
+    rows = rows_for(DIGITS.with_null(), {"": 0.9, "4": 0.1}, {"": 0.1, "4": 0.9})
+
+    reading = CharacterRecognizer(saying(rows), DIGITS.with_null()).read(row_of(2), allowlist="4")
+
+    assert [character.box.left for character in reading.characters] == [40]
+
+
 def test_what_is_allowed_is_read_where_the_scores_say_it_cannot_be():
     sure = CharacterRecognizer(saying(np.eye(10)[[3, 3]]), DIGITS)
     line = LineRecognizer(always("33", DIGITS), DIGITS, (32, 128))
@@ -278,7 +286,9 @@ def test_an_allowlist_holds_characters_of_the_alphabet(allowlist):
 
 def test_scores_may_be_logits_or_logarithms():
     probabilities = np.array([[0.1, 0.2, 0.7]])
-    for scores in (probabilities, np.log(probabilities), np.log(probabilities) + 12):
+    logarithms = np.log(probabilities)
+    summing_to_one = logarithms + (1 - logarithms.sum()) / 3
+    for scores in (probabilities, logarithms, logarithms + 12, summing_to_one):
         recognizer = CharacterRecognizer(saying(scores), Alphabet("abc"))
 
         (character,) = recognizer.read(row_of(1)).characters
@@ -447,6 +457,8 @@ def test_size_tells_capitals_from_small_letters():
     assert settled(standing(TALL, SMALL, SMALL), h, e, ROUND) == "heo"
     assert settled(standing(TALL, SMALL, SMALL), ROUND, {"n": 1}, {"e": 1}) == "One"
     assert settled(standing(SMALL, SMALL), ROUND, {"n": 1}) == "on"
+    either = {"S": 0.5, "s": 0.5}
+    assert settled(standing(TALL, SMALL, SMALL, SMALL), *[either] * 4) == "Ssss"
 
 
 def test_digits_make_a_round_shape_a_digit():
@@ -454,6 +466,7 @@ def test_digits_make_a_round_shape_a_digit():
 
     assert settled(boxes, {"1": 1}, ROUND, ROUND, {"7": 1}) == "1007"
     assert settled(boxes, {"L": 1}, ROUND, {"L": 1}, {"A": 1}) == "LOLA"
+    assert settled(boxes, ROUND, {"X": 0.6, "x": 0.4}, ROUND, {"K": 1}) == "OXOK"
     one = {"l": 0.4, "I": 0.3, "1": 0.3}
     assert settled(boxes, {"2": 1}, one, {"4": 1}, one) == "2141"
 
@@ -521,7 +534,7 @@ def stepping(*classes, alphabet=UPPERCASE, probability=0.9):
     batches = []
 
     def predictor(images):
-        batches.append(images.shape)
+        batches.append(images)
         return np.stack([scores] * len(images))
 
     predictor.batches = batches
@@ -555,7 +568,11 @@ def test_lines_of_a_page_are_read_in_one_batch_with_paper_around_them():
 
     reading = LineRecognizer(predictor, UPPERCASE, (36, 240), margin=0.4).read(page)
 
-    assert predictor.batches == [(2, 36, 240)]
+    (batch,) = predictor.batches
+    assert batch.shape == (2, 36, 240)
+    assert batch[:, 8:28, 8:22].min() > 0
+    assert not batch[:, :8].any()
+    assert not batch[:, :, :8].any()
     assert reading.text == "AB\nAB"
     assert [tuple(line.box) for line in reading.lines] == [(20, 20, 40, 174), (80, 20, 100, 174)]
     (a, _), (b, c) = (line.words[0].characters for line in reading.lines)
@@ -565,8 +582,7 @@ def test_lines_of_a_page_are_read_in_one_batch_with_paper_around_them():
 
 
 def test_boxes_stay_in_the_picture_where_characters_are_seen_beside_the_ink():
-    boxes = ((5, 5 + 20 * i, 25, 19 + 20 * i) for i in range(3))
-    page = page_of(*boxes, shape=(30, 64))
+    page = page_of((5, 5, 25, 19), (5, 45, 25, 59), shape=(30, 64))
     predictor = stepping(*"ABCDEFGHIJ")
 
     reading = LineRecognizer(predictor, UPPERCASE, (36, 48), margin=2.0).read(page)

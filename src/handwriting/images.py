@@ -139,7 +139,10 @@ def _named(place: Path) -> list[Path]:
     if place.is_dir():
         files = [file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES]
         files = [file for file in files if file.is_file() and not file.name.startswith(".")]
-        reason = f"has no pictures ({', '.join(_SUFFIXES)})"
+        reason = (
+            f"has no pictures ({', '.join(_SUFFIXES)}); for those in its folders give a pattern "
+            "such as **/*.png"
+        )
     elif set("*?[") & set(str(place)) and not place.exists():
         matches = map(Path, glob.glob(str(place), recursive=True))  # noqa: PTH207 - may be absolute
         files = [file for file in matches if file.is_file()]
