@@ -32,8 +32,8 @@ _SPECK = 0.06
 _MARK = 0.45  # dots, accents and commas are smaller
 _DOT = 0.3
 _BESIDE, _REACH = 0.25, 0.9  # how far to the side of its letter a dot may be, and how far above
-_QUOTE = 0.35  # how far apart the two strokes of a quotation mark may be
-_WIDE = 1.6  # what is wider is several characters that touch
+_QUOTE = 0.5  # how far apart the two strokes of a quotation mark may be
+_WIDE = 1.75  # what is wider is several characters that touch
 _DOUBTFUL = 0.9  # what is wider can be several, if a scorer says so
 _LEAST_WIDTH, _USUAL_WIDTH = 0.25, 0.75
 _THIN = 0.5  # a cut goes through so much ink at most
@@ -152,8 +152,10 @@ def _grouped(pieces: Components, letter: float) -> list[int]:
         for j in groups.near(i, 0):
             if _above(boxes[i], boxes[j], letter):
                 groups.join(i, j)
-    for i in groups.alone():
-        _join_dot(groups, i)
+    alone = groups.alone()
+    joined = set(groups.order) - set(alone)
+    for i in alone:
+        _join_dot(groups, i, joined)
     quotes = [i for i in groups.alone() if _is_tick(boxes[i], groups)]
     for i, j in itertools.pairwise(quotes):
         if _is_quote(boxes[i], boxes[j], letter):
@@ -170,14 +172,20 @@ def _above(a: Box, b: Box, letter: float) -> bool:
     return share >= (0.2 if mark or flat else 0.4)
 
 
-def _join_dot(groups: _Groups, i: int) -> None:
+def _is_dot(box: Box, letter: float) -> bool:
+    return max(box.height, box.width) <= _DOT * letter
+
+
+def _join_dot(groups: _Groups, i: int, joined: set[int]) -> None:
     """Put a dot to what it stands above or below, a little to the side: as in i, j, !, ? and ;."""
     dot, letter = groups.boxes[i], groups.letter
-    if max(dot.height, dot.width) > _DOT * letter:
+    if not _is_dot(dot, letter):
         return
     best, nearest = i, _REACH * letter
     for j in groups.near(i, _BESIDE * letter):
         body = groups.boxes[j]
+        if j in joined and _is_dot(body, letter):  # that of another character
+            continue
         between = max(dot.top, body.top) - min(dot.bottom, body.bottom)
         narrow = body.width <= max(0.5 * letter, dot.width) and body.height >= 0.8 * body.width
         if narrow and 0 < between < nearest:
@@ -187,15 +195,15 @@ def _join_dot(groups: _Groups, i: int) -> None:
 
 
 def _is_tick(box: Box, groups: _Groups) -> bool:
-    """Whether a piece can be a stroke of a quotation mark: small, upright, above the middle."""
+    """Whether a piece can be a stroke of a quotation mark: upright, and high above the baseline."""
     letter = groups.letter
-    upright = 0.1 * letter < box.height <= 0.55 * letter and box.width < box.height
-    return upright and box.bottom <= groups.middle + 0.1 * letter
+    upright = 0.1 * letter < box.height <= 0.75 * letter and box.width <= 1.3 * box.height
+    return upright and box.bottom <= groups.middle + 0.25 * letter
 
 
 def _is_quote(a: Box, b: Box, letter: float) -> bool:
     """Whether two such strokes are one mark: side by side, at one height."""
-    level = abs(a.top - b.top) < 0.2 * letter and abs(a.bottom - b.bottom) < 0.25 * letter
+    level = abs(a.top - b.top) < 0.25 * letter and abs(a.bottom - b.bottom) < 0.35 * letter
     return level and b.left - a.right <= _QUOTE * letter
 
 
@@ -203,9 +211,11 @@ def _divided(character: Segment, letter: float, scorer: Scorer | None) -> list[S
     """The characters that one wide segment holds, from left to right."""
     box = character.box
     wide = (_WIDE if scorer is None else _DOUBTFUL) * letter
-    if box.width <= wide or box.height <= 0.5 * letter:
+    if box.width <= wide:
         return [character]
     ink = character.image > 0
+    if components(ink).heights.max() <= 0.5 * letter:  # as in =
+        return [character]
     heights = ink.sum(axis=0)
     places = _thin_places(heights, letter)
     pairs = list(_stretches(places, letter))

@@ -85,7 +85,7 @@ def find_lines(ink: Image) -> list[Segment]:
 def _is_text(pieces: Components, letter: float) -> Mask:
     """Which pieces can be writing: no specks, no frames, no long straight lines."""
     heights, widths = pieces.heights, pieces.widths
-    speck = pieces.areas < max(4, (0.08 * letter) ** 2)
+    speck = pieces.areas < max(3, (0.06 * letter) ** 2)
     frame = heights > 6 * letter
     straight = (widths > 8 * letter) & (heights < 0.25 * letter)
     text: Mask = ~(speck | frame | straight)
