@@ -713,7 +713,7 @@ class Page(html.parser.HTMLParser):
         self.tags = []
         self.feed(text)
 
-    def handle_starttag(self, tag, attributes):  # noqa: ARG002 - as html.parser has it
+    def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
 
 
