@@ -710,15 +710,11 @@ def test_alto_is_well_formed_and_holds_everything(name, reading):
 class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
-        self.tags, self.titles, self.text = [], [], ""
+        self.tags = []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        self.titles.append(dict(attributes).get("title"))
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -752,11 +748,10 @@ def test_a_notebook_shows_picture_boxes_and_text(name, reading):
     shown = reading(name)._repr_html_()
 
     page = Page(shown)
-    assert page.tags.count("img") == 1
-    assert page.tags.count("rect") == 2
-    assert '<" "' in page.text
-    assert not {"a", "b"} & set(page.tags) - {"b"}
-    assert page.tags.count("b") == 1
+    assert (page.tags.count("img"), page.tags.count("rect"), page.tags.count("b")) == (1, 2, 1)
+    assert "<title>&lt;&quot; (38%)</title>" in shown
+    assert "<pre>&lt;&quot; &quot;</pre>" in shown
+    assert "<a & " not in shown
     assert 'x="2" y="1" width="13" height="8"' in shown
 
 
