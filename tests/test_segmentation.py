@@ -181,12 +181,12 @@ def test_the_hole_of_a_letter_is_no_character():
 
 
 def test_touching_characters_are_cut_where_the_ink_is_thin():
-    page = strokes((10, 20, 40, 40), (26, 40, 29, 50), (10, 50, 40, 70), (10, 90, 40, 110))
+    page = strokes((10, 20, 40, 44), (26, 44, 29, 58), (10, 58, 40, 82), (10, 100, 40, 120))
 
     found = find_characters(page)
 
     assert len(found) == 3
-    assert 40 <= found[0].box.right <= 50
+    assert 44 <= found[0].box.right <= 58
 
 
 def test_a_large_letter_with_small_marks_is_no_frame():
