@@ -26,6 +26,7 @@ _EDGE, _FAINT_EDGE = 0.18, 0.09
 # A darker part of the picture is of the sheet, in a shadow, if it has so many times as much ink for
 # its size. Tables have much less, or grain and edges that look like much more.
 _LEAST_INK, _MOST_INK = 0.5, 1.5
+_FULL = 0.02  # a sheet with less ink does not tell
 # A sheet that fills the picture but for its rim is no sheet that lies somewhere.
 _NEARLY_ALL = 0.97
 
@@ -100,8 +101,12 @@ def _paper_level(dark: Image, cell: int) -> Image:
     """How light the paper is in each cell: the gray level without ink, which is darker and thin."""
     from scipy import ndimage
 
-    means = ndimage.median_filter(_means(dark, cell), 3)
-    level: Image = ndimage.grey_closing(means, (_WINDOW, _WINDOW))
+    means = ndimage.median_filter(_means(dark, cell), 3).astype(np.int16)
+    # Light that falls off towards a border goes on beyond it.
+    margin = _WINDOW - 1
+    wide = np.pad(means, margin, mode="reflect", reflect_type="odd")
+    closed = ndimage.grey_closing(wide, (_WINDOW, _WINDOW))
+    level: Image = closed[margin:-margin, margin:-margin].clip(0, 255).astype(np.uint8)
     return level
 
 
@@ -193,7 +198,7 @@ def _written(
     inks = np.bincount(parts[smooth], ink[smooth], len(paper))
     usual = inks[paper].sum() / max(1, areas[paper].sum())
     alike: Mask = (inks > _LEAST_INK * usual * areas) & (inks < _MOST_INK * usual * areas)
-    alike &= areas > 0.03 * parts.size
+    alike &= (areas > 0.03 * parts.size) & (usual > _FULL * 255)
     return alike
 
 
