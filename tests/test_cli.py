@@ -709,8 +709,8 @@ def test_read_draws_several_into_a_folder_each_under_a_name_of_its_own(model, pa
         assert second.size == mine.size
 
 
-def test_read_takes_ready_cut_pictures_and_either_ink(model, pictures, pages):
-    whole = run("read", pictures[0], "--model", model, "--no-cut")
+def test_read_takes_ready_cut_pictures_and_either_ink(model, pages):
+    whole = run("read", pages / "one.png", "--model", model, "--no-cut")
     dark = run("read", pages / "one.png", "--model", model, "--ink", "dark")
     light = run("read", pages / "one.png", "--model", model, "--ink", "light")
 
