@@ -4,9 +4,11 @@
         --paper characters62.npz --out FOLDER [--model vgg_small] [--epochs 20] [--share 1]
 
 It learns from UNIPEN's pen strokes, drawn afresh in each epoch as many pens and hands would, from
-MNIST, from characters on paper and from images of nothing. Writers of the strokes' validation part
-choose nothing and are measured at the end, as are a part of the paper and MNIST's test images.
-OUT/MODEL.keras is the model, OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
+MNIST, from characters on paper and from images of nothing. Of what is learnt from, whole writers
+and some images are held back: the weights of the epoch that reads them best are kept. Writers of
+the strokes' validation part, a part of the paper and MNIST's test images choose nothing and are
+measured once, at the end. OUT/MODEL.keras is the model, OUT/MODEL.json what was measured,
+OUT/MODEL.png the curves.
 """
 
 import argparse
@@ -40,7 +42,8 @@ PLAIN = Style(width=(2.0, 2.0))
 AUGMENTATION = hw.training.Augmentation(shift=0.05, rotate=8, scale=0.1, shear=10)
 LEAST = 500  # of each character in an epoch
 MNIST_SHARE, PAPER_TIMES, NULL_SHARE = 1 / 3, 3, 0.04
-HELD_BACK = 0.2  # of the paper
+UNSEEN = 0.2  # of the paper
+HELD_BACK = 0.04
 LOOK_ALIKE = ("0Oo", "1lI|", *("cC", "sS", "uU", "vV", "wW", "xX", "zZ", "pP", "kK"))
 
 
@@ -114,7 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    learnt, tests = sources(options)
+    learnt, held_back, tests = sources(options)
     model = hw.models.build(options.model, ALPHABET, (28, 28), rng=options.seed)
     steps = options.epochs * -(-len(learnt.epoch(0)) // options.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -123,8 +126,9 @@ def main() -> None:
     history = hw.training.fit(
         model,
         learnt.epoch,
-        validation=None,
+        validation=held_back,
         epochs=options.epochs,
+        patience=options.epochs,
         batch_size=options.batch_size,
         optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-2, global_clipnorm=1.0),
         label_smoothing=0.05,
@@ -149,24 +153,38 @@ def main() -> None:
     curves.savefig(options.out / f"{options.model}.png", bbox_inches="tight")
 
 
-def sources(options: argparse.Namespace) -> tuple[Sources, dict[str, CharacterDataset]]:
-    """What is learnt from, and what is measured."""
-    rng = np.random.default_rng(options.seed)
+def sources(
+    options: argparse.Namespace,
+) -> tuple[Sources, CharacterDataset, dict[str, CharacterDataset]]:
+    """What is learnt from, what is held back of it, and what is measured."""
     strokes = StrokeDataset.open(options.strokes, split="train")
     others = StrokeDataset.open(options.strokes, split="validation")
     digits, test = (hw.datasets.mnist.load(each, options.mnist) for each in ("train", "test"))
-    paper, unseen = read_paper(options.paper).split(HELD_BACK, rng=options.seed)
+    paper, unseen = read_paper(options.paper).split(UNSEEN, rng=options.seed)
     if options.share < 1:
+        rng = np.random.default_rng(options.seed)
         strokes, others = (part_of(each, options.share, rng) for each in (strokes, others))
         digits, test, paper, unseen = (
             part_of(each, options.share, rng) for each in (digits, test, paper, unseen)
         )
-    tests = {
-        "unipen": hw.strokes.to_characters(others, ALPHABET, style=PLAIN),
-        "paper": unseen,
-        "mnist": normalized(test),
-    }
-    return Sources(strokes, normalized(digits), paper, options.seed), tests
+    strokes, some_strokes = strokes.split(HELD_BACK, by_writer=True, rng=options.seed)
+    digits, some_digits = digits.split(HELD_BACK, rng=options.seed)
+    paper, some_paper = paper.split(HELD_BACK, rng=options.seed)
+    held_back = together([drawn(some_strokes), normalized(some_digits), some_paper])
+    tests = {"unipen": drawn(others), "paper": unseen, "mnist": normalized(test)}
+    return Sources(strokes, normalized(digits), paper, options.seed), held_back, tests
+
+
+def drawn(strokes: StrokeDataset) -> CharacterDataset:
+    """Strokes as an ordinary pen draws them."""
+    return hw.strokes.to_characters(strokes, ALPHABET, style=PLAIN)
+
+
+def together(parts: list[CharacterDataset]) -> CharacterDataset:
+    """Several sets as one."""
+    images = np.concatenate([part.images for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    return CharacterDataset(images, labels, ALPHABET, "characters", RECIPE)
 
 
 def part_of(dataset: T, share: float, rng: np.random.Generator) -> T:

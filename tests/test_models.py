@@ -27,6 +27,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype(np.uint8)
         ("convnet_small", 62, 598_782),
         ("convnet_deep", 62, 839_998),
         ("vgg_small", 94, 299_902),
+        ("vgg_deep", 94, 484_990),
         ("vgg", 94, 1_171_102),
     ],
 )

@@ -30,7 +30,10 @@ __all__ = ["main"]
 
 T = TypeVar("T")
 
-_MODELS = ("dense", "dense_small", "lenet", "convnet_small", "convnet_deep", "vgg_small", "vgg")
+_MODELS = (
+    *("dense", "dense_small", "lenet", "convnet_small", "convnet_deep"),
+    *("vgg_small", "vgg_deep", "vgg"),
+)
 # Readers of lines, and the images that they take.
 _LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256), "crnn_deep": (40, 256)}
 _RECIPES = ("mnist", "emnist", "emnist-raw", "alphanum")

@@ -18,7 +18,7 @@ from handwriting.models.dense import dense, dense_small
 from handwriting.models.file import Card, card, check_savable, load, save
 from handwriting.models.lenet import lenet
 from handwriting.models.registry import LINE_NAMES, NAMES, build
-from handwriting.models.vgg import vgg, vgg_small
+from handwriting.models.vgg import vgg, vgg_deep, vgg_small
 
 __all__ = [
     "LINE_NAMES",
@@ -38,5 +38,6 @@ __all__ = [
     "load",
     "save",
     "vgg",
+    "vgg_deep",
     "vgg_small",
 ]

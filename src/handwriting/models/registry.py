@@ -10,13 +10,22 @@ from handwriting.models.convnet import convnet_deep, convnet_small
 from handwriting.models.crnn import crnn, crnn_deep, crnn_small
 from handwriting.models.dense import dense, dense_small
 from handwriting.models.lenet import lenet
-from handwriting.models.vgg import vgg, vgg_small
+from handwriting.models.vgg import vgg, vgg_deep, vgg_small
 
 __all__ = ["LINE_NAMES", "NAMES", "build"]
 
 _BUILDERS: dict[str, Callable[..., keras.Model]] = {
     builder.__name__: builder
-    for builder in (dense, dense_small, lenet, convnet_small, convnet_deep, vgg_small, vgg)
+    for builder in (
+        dense,
+        dense_small,
+        lenet,
+        convnet_small,
+        convnet_deep,
+        vgg_small,
+        vgg_deep,
+        vgg,
+    )
 }
 NAMES = tuple(_BUILDERS)
 """Builders of models that read one character an image."""
