@@ -83,7 +83,11 @@ def test_equal_seeds_give_equal_line_readers_whose_directions_differ(name):
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("crnn", (30, 64), "height is a multiple of 4 and whose width is one of 4, got 30 x 64"),
+        (
+            "crnn",
+            (30, 64),
+            "height is a multiple of 4 and whose width is one of 4, or None for any, got 30 x 64",
+        ),
         ("crnn_small", (20, 64), "height is a multiple of 8 and whose width is one of 4"),
         ("crnn_small", (16, 0), "got 16 x 0"),
     ],
@@ -150,17 +154,18 @@ def test_the_loss_is_that_of_ctc_by_brute_force():
         runs = path[np.append(True, path[1:] != path[:-1])]
         if runs[runs > 0].tolist() == [1, 2]:
             total += scores[0, np.arange(3), path].prod()
-    assert float(loss[0]) == pytest.approx(-np.log(total), rel=1e-4)
+    assert float(loss[0]) == pytest.approx(-np.log(total) / 2, rel=1e-4)  # for each character
 
 
 def test_short_words_come_first_and_then_all_are_shuffled():
-    batches = LineBatches(words(TEXTS * 8), steps=16, batch_size=8, seed=1)
+    batches = LineBatches(words(TEXTS * 8), step=4, batch_size=8, seed=1)
 
     def lengths():
         return [(batches[i][1][:, 1:] > 0).sum(axis=1).tolist() for i in range(len(batches))]
 
+    batches.on_epoch_begin()
     first = list(itertools.chain(*lengths()))
-    batches.on_epoch_end()
+    batches.on_epoch_begin()
     second = list(itertools.chain(*lengths()))
 
     assert first == sorted(first)
@@ -169,10 +174,62 @@ def test_short_words_come_first_and_then_all_are_shuffled():
 
 
 def test_targets_hold_steps_and_labels():
-    images, targets = LineBatches(words(["bba", "a"]), steps=16, batch_size=2)[0]
+    images, targets = LineBatches(words(["bba", "a"]), step=4, batch_size=2)[0]
 
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(targets, [[2, 1, 0, 0], [6, 2, 2, 1]])
+
+
+def test_batches_of_several_sets_are_of_one_set_each_and_of_like_area():
+    wide = LineDataset(np.zeros((5, 16, 128), np.uint8), [128] * 5, ["ab"] * 5, AB)
+    batches = LineBatches([words(["a"] * 9), wide], step=4, batch_size=2)
+
+    epochs = []
+    for _ in range(2):
+        batches.on_epoch_begin()
+        epochs.append([batches[i][0].shape for i in range(len(batches))])
+
+    few = [(4, 16, 64), (4, 16, 64), (1, 16, 64), (2, 16, 128), (2, 16, 128), (1, 16, 128)]
+    assert epochs[0] == few  # the first one goes from short texts to long ones
+    assert sorted(epochs[1]) == sorted(few)
+
+
+def test_lines_can_be_made_afresh_for_each_epoch():
+    made = []
+
+    def lines(epoch):
+        made.append(epoch)
+        return words(["ab", "ba"] if epoch else ["aa", "bb"])
+
+    model = models.crnn_small(AB, (16, None))
+    history = training.fit_lines(model, lines, validation=words(["ab"]), epochs=2, rng=0)
+
+    assert made == [0, 1]
+    assert len(history["val_cer"]) == 2
+    with pytest.raises(ValueError, match="no share of it can be held back"):
+        training.fit_lines(model, lines, validation=0.5)
+
+
+def test_all_epochs_must_have_as_many_batches_as_the_first():
+    batches = LineBatches(
+        words(["a"] * 4), step=4, batch_size=2, afresh=lambda epoch: words(["a"] * 2)
+    )
+
+    batches.on_epoch_begin()
+    with pytest.raises(ValueError, match="as many batches as the first, 2, got 1 in epoch 1"):
+        batches.on_epoch_begin()
+
+
+def test_models_of_any_width_give_what_those_of_one_width_give():
+    fixed, free = (models.crnn_small(AB, (16, width), rng=0) for width in (64, None))
+    images = words(["ab"]).images
+
+    free.set_weights(fixed.get_weights())
+
+    np.testing.assert_allclose(
+        free.predict_on_batch(images), fixed.predict_on_batch(images), atol=1e-6
+    )
+    assert free.predict_on_batch(images[:, :, :32]).shape == (1, 8, 3)
 
 
 def test_texts_longer_than_their_time_steps_are_refused_with_the_row():

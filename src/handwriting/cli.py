@@ -36,6 +36,7 @@ _MODELS = (
 )
 # Readers of lines, and the images that they take.
 _LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256), "crnn_deep": (40, 256)}
+_ANY_WIDTH = 1024  # of lines that a published set is fitted to, for a model of any width
 _RECIPES = ("mnist", "emnist", "emnist-raw", "alphanum")
 _LINE_RECIPES = ("line", "line-stretched")
 
@@ -270,8 +271,12 @@ def evaluate(
 
     card = models.card(model)
     if card.model in _LINE_MODELS:
-        lines = _load(dataset, split or "test", path, line_size=card.image_shape)
-        if not isinstance(lines, LineDataset) or lines.image_shape != card.image_shape:
+        height, width = card.image_shape
+        lines = _load(dataset, split or "test", path, line_size=(height, width or _ANY_WIDTH))
+        if not isinstance(lines, LineDataset) or lines.image_shape != (
+            height,
+            width or lines.image_shape[1],
+        ):
             raise click.UsageError(f"{model} reads lines of {card.image_shape}, got {lines!r}")
         found = evaluation.evaluate_lines(models.load(model), lines, card.alphabet)
         click.echo(str(found))

@@ -58,7 +58,8 @@ def onnx(
             f"got {facts.alphabet!r}"
         )
     if images is None:
-        images = np.random.default_rng(0).integers(0, 256, (4, *shape), dtype=np.uint8)
+        sides = (4, shape[0], shape[1] or 256)
+        images = np.random.default_rng(0).integers(0, 256, sides, dtype=np.uint8)
     with replacing(path) as temporary:
         temporary.write_bytes(_converted(model, images[:1], facts, half=half))
         found = Predictor(temporary)(images)
@@ -110,6 +111,8 @@ def _name(network: Any, facts: Facts) -> None:
     dimensions[len(dimensions) - 1].dim_value = len(facts.alphabet)
     if facts.lines:
         dimensions[1].dim_param = "steps"
+    if facts.image_shape[1] is None:
+        graph.input[0].type.tensor_type.shape.dim[2].dim_param = "width"
 
 
 def _halve(network: Any) -> None:

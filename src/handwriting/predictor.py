@@ -31,7 +31,8 @@ class Facts:
 
     Args:
         alphabet: the characters of its outputs.
-        image_shape: (height, width) of the images that it takes.
+        image_shape: (height, width) of the images that it takes; None stands for any width of
+            lines.
         recipe: the name in ``preprocessing.RECIPES``, for lines in ``LINE_RECIPES``, that
             makes such images of pictures, or None.
         lines: whether it reads lines, and gives scores for each time step.
@@ -41,12 +42,15 @@ class Facts:
     """
 
     alphabet: Alphabet
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, int | None]
     recipe: str | None
     lines: bool
 
     def __post_init__(self) -> None:
-        if min(self.image_shape) < 1:
+        height, width = self.image_shape
+        if width is None and not self.lines:
+            raise ValueError(f"image_shape must have a width, got {self.image_shape}")
+        if min(height, 1 if width is None else width) < 1:
             raise ValueError(f"image_shape must be at least (1, 1), got {self.image_shape}")
         if self.recipe is not None:
             (find_line_recipe if self.lines else find_recipe)(self.recipe)
@@ -63,7 +67,7 @@ class Facts:
         if value["format"] != _FORMAT:
             raise ValueError(f"format must be {_FORMAT!r}, got {value['format']!r}")
         height, width = value["image_shape"]
-        shape = (int(height), int(width))
+        shape = (int(height), None if width is None else int(width))
         return cls(Alphabet(value["alphabet"]), shape, value["recipe"], bool(value["lines"]))
 
 
@@ -107,7 +111,7 @@ class Predictor:
         """Scores of a batch.
 
         Args:
-            images: (n, h, w) uint8.
+            images: (n, h, w) uint8; w is a multiple of 4 where the network takes any width.
 
         Returns:
             (n, classes) float32 probabilities, or (n, steps, classes) for lines.
@@ -115,10 +119,12 @@ class Predictor:
         Raises:
             ValueError: images of another shape or dtype.
         """
-        if check(images).ndim != 3 or images.shape[1:] != self.facts.image_shape:
+        height, width = self.facts.image_shape
+        fits = check(images).ndim == 3 and images.shape[1] == height
+        if not fits or (images.shape[2] != width and (width or images.shape[2] % 4)):
             raise ValueError(
-                f"images must be of shape (n, {self.facts.image_shape[0]}, "
-                f"{self.facts.image_shape[1]}), got {images.shape}"
+                f"images must be of shape (n, {height}, {width or 'a multiple of 4'}), got "
+                f"{images.shape}"
             )
         scores: NDArray[np.float32] = self._session.run(None, {self._input: images})[0]
         return scores
@@ -126,9 +132,10 @@ class Predictor:
     def _check(self) -> None:
         (image,), (scores,) = self._session.get_inputs(), self._session.get_outputs()
         wanted = 3 if self.facts.lines else 2
+        height, width = self.facts.image_shape
         fits = (
             image.type == "tensor(uint8)"
-            and tuple(image.shape[1:]) == self.facts.image_shape
+            and tuple(image.shape[1:]) == (height, "width" if width is None else width)
             and len(scores.shape) == wanted
             and scores.shape[-1] == len(self.facts.alphabet)
         )

@@ -376,12 +376,14 @@ def fit_box(images: Image, size: int = 28, *, box: int = 20, by: Center = "mass"
     return _batched(lambda part: _fit(part, (size, size), box, by), images)
 
 
-def fit_line(image: Image, shape: tuple[int, int], *, fit: LineFit = "pad") -> tuple[Image, int]:
+def fit_line(
+    image: Image, shape: tuple[int, int | None], *, fit: LineFit = "pad"
+) -> tuple[Image, int]:
     """Scale the image of a word or line to a height and width.
 
     Args:
         image: (h, w) uint8, ink on paper 0.
-        shape: (height, width) wanted.
+        shape: (height, width) wanted; a width of None is that of the line, scaled.
         fit: ``"pad"`` keeps the aspect ratio: the line is scaled until its height or its width is
             the one wanted, and the rest becomes paper, on the right or in equal parts above and
             below. ``"stretch"`` scales height and width each to the one wanted.
@@ -404,18 +406,21 @@ def fit_line(image: Image, shape: tuple[int, int], *, fit: LineFit = "pad") -> t
 
     if check(image, name="image").ndim != 2:
         raise ValueError(f"fit_line takes one image of shape (h, w), got shape {image.shape}")
-    if min(shape) < 1:
-        raise ValueError(f"shape must be at least one pixel on each side, got {shape}")
     if fit not in ("pad", "stretch"):
         raise ValueError(f"fit must be 'pad' or 'stretch', got {fit!r}")
-    height, width = shape
+    rows, columns = shape
+    if columns is None:
+        columns = max(1, round(image.shape[1] * rows / image.shape[0]))
+    if min(rows, columns) < 1:
+        raise ValueError(f"shape must be at least one pixel on each side, got {shape}")
+    height, width = rows, columns
     if fit == "pad":
-        scale = min(shape[0] / image.shape[0], shape[1] / image.shape[1])
+        scale = min(rows / image.shape[0], columns / image.shape[1])
         height, width = (max(1, round(side * scale)) for side in image.shape)
     picture = PIL.Image.fromarray(image)
     scaled = np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
-    above, right = (shape[0] - height) // 2, shape[1] - width
-    return np.pad(scaled, ((above, shape[0] - height - above), (0, right))), width
+    above, right = (rows - height) // 2, max(0, columns - width)
+    return np.pad(scaled, ((above, rows - height - above), (0, right))), width
 
 
 def normalize(images: Image, recipe: str | Recipe = "mnist") -> Image:

@@ -16,7 +16,7 @@ __all__ = ["crnn", "crnn_deep", "crnn_small"]
 
 def crnn(
     alphabet: Alphabet | int,
-    image_shape: tuple[int, int] = (64, 256),
+    image_shape: tuple[int, int | None] = (64, 256),
     *,
     rng: int | np.random.Generator | None = None,
 ) -> keras.Model:
@@ -31,7 +31,7 @@ def crnn(
 
     Args:
         alphabet: an alphabet, with null or without, or how many characters there are, without null.
-        image_shape: (height, width) of the images.
+        image_shape: (height, width) of the images; a width of None takes any.
         rng: seed of the initial weights and of dropout; None draws one.
 
     Raises:
@@ -47,7 +47,7 @@ def crnn(
     """
     height, width = _sides("crnn", image_shape, of=(4, 4))
     seeds = _seeds(rng)
-    layers = [keras.layers.Permute((2, 1)), keras.layers.Reshape((width, height, 1))]
+    layers = [keras.layers.Permute((2, 1)), keras.layers.Reshape((width or -1, height, 1))]
     for filters in (64, 128):
         layers += [
             keras.layers.Conv2D(
@@ -57,7 +57,7 @@ def crnn(
             keras.layers.Dropout(0.3, seed=seeds()),
         ]
     layers += [
-        keras.layers.Reshape((width // 4, height // 4 * 128)),
+        keras.layers.Reshape((_steps(width), height // 4 * 128)),
         keras.layers.Dense(64, activation="relu", kernel_initializer=initializer(seeds)),
         keras.layers.Dropout(0.2, seed=seeds()),
         _bilstm(128, 0.2, seeds),
@@ -68,7 +68,7 @@ def crnn(
 
 def crnn_small(
     alphabet: Alphabet | int,
-    image_shape: tuple[int, int] = (40, 256),
+    image_shape: tuple[int, int | None] = (40, 256),
     *,
     rng: int | np.random.Generator | None = None,
 ) -> keras.Model:
@@ -85,7 +85,7 @@ def crnn_small(
 
     Args:
         alphabet: an alphabet, with null or without, or how many characters there are, without null.
-        image_shape: (height, width) of the images.
+        image_shape: (height, width) of the images; a width of None takes any.
         rng: seed of the initial weights and of dropout; None draws one.
 
     Raises:
@@ -110,7 +110,7 @@ def crnn_small(
 
 def crnn_deep(
     alphabet: Alphabet | int,
-    image_shape: tuple[int, int] = (40, 256),
+    image_shape: tuple[int, int | None] = (40, 256),
     *,
     rng: int | np.random.Generator | None = None,
 ) -> keras.Model:
@@ -125,7 +125,7 @@ def crnn_deep(
 
     Args:
         alphabet: an alphabet, with null or without, or how many characters there are, without null.
-        image_shape: (height, width) of the images.
+        image_shape: (height, width) of the images; a width of None takes any.
         rng: seed of the initial weights and of dropout; None draws one.
 
     Raises:
@@ -149,11 +149,11 @@ def crnn_deep(
     return _line_reader("crnn_deep", alphabet, image_shape, layers, initializer(seeds))
 
 
-def _trunk(name: str, image_shape: tuple[int, int], seeds: Seeds) -> list[keras.Layer]:
+def _trunk(name: str, image_shape: tuple[int, int | None], seeds: Seeds) -> list[keras.Layer]:
     """What crnn_small and crnn_deep see of an image, four columns a time step."""
     height, width = _sides(name, image_shape, of=(8, 4))
     return [
-        keras.layers.Reshape((height, width, 1)),
+        keras.layers.Reshape((height, width or -1, 1)),
         *_normalized(32, 5, 2, seeds),
         *_normalized(64, 3, 1, seeds),
         keras.layers.MaxPooling2D(2),
@@ -162,7 +162,7 @@ def _trunk(name: str, image_shape: tuple[int, int], seeds: Seeds) -> list[keras.
         keras.layers.MaxPooling2D((2, 1)),
         *_normalized(128, 3, 1, seeds),
         keras.layers.MaxPooling2D((height // 8, 1)),
-        keras.layers.Reshape((width // 4, 128)),
+        keras.layers.Reshape((_steps(width), 128)),
         keras.layers.Dropout(0.2, seed=seeds()),
     ]
 
@@ -170,7 +170,7 @@ def _trunk(name: str, image_shape: tuple[int, int], seeds: Seeds) -> list[keras.
 def _line_reader(
     name: str,
     alphabet: Alphabet | int,
-    image_shape: tuple[int, int],
+    image_shape: tuple[int, int | None],
     layers: list[keras.Layer],
     last: keras.Initializer,
 ) -> keras.Model:
@@ -189,14 +189,23 @@ def _line_reader(
     )
 
 
-def _sides(name: str, image_shape: tuple[int, int], *, of: tuple[int, int]) -> tuple[int, int]:
+def _sides(
+    name: str, image_shape: tuple[int, int | None], *, of: tuple[int, int]
+) -> tuple[int, int | None]:
     height, width = image_shape
-    if min(height, width) < 1 or height % of[0] or width % of[1]:
+    sides = height, of[1] if width is None else width
+    if min(sides) < 1 or any(side % unit for side, unit in zip(sides, of, strict=True)):
         raise ValueError(
             f"{name} needs images whose height is a multiple of {of[0]} and whose width is one of "
-            f"{of[1]}, got {height} x {width}; scale them with preprocessing.fit_line"
+            f"{of[1]}, or None for any, got {height} x {width}; scale them with "
+            "preprocessing.fit_line"
         )
     return height, width
+
+
+def _steps(width: int | None) -> int:
+    """Time steps of an image; -1, whatever there are, at any width."""
+    return -1 if width is None else width // 4
 
 
 def _seeds(rng: int | np.random.Generator | None) -> Seeds:

@@ -42,7 +42,7 @@ class Card:
     Args:
         model: name of the builder.
         alphabet: the characters of its outputs.
-        image_shape: (height, width) that it eats.
+        image_shape: (height, width) that it eats; None stands for any width of lines.
         recipe: the name in ``preprocessing.RECIPES``, for line readers in ``LINE_RECIPES``, that
             makes such images of pictures, or None.
 
@@ -52,7 +52,7 @@ class Card:
 
     model: str
     alphabet: Alphabet
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, int | None]
     recipe: str | None
 
     def __post_init__(self) -> None:
@@ -246,8 +246,9 @@ def _from_json(data: bytes) -> Card:
     if value["model"] not in _BUILDERS:
         raise ValueError(f"model must be one of {', '.join(_BUILDERS)}, got {value['model']!r}")
     height, width = value["image_shape"]
-    limits = (_MAX_SIDE, _MAX_LINE if value["model"] in LINE_NAMES else _MAX_SIDE)
-    sides = zip((height, width), limits, strict=True)
+    lines = value["model"] in LINE_NAMES
+    limits = (_MAX_SIDE, _MAX_LINE if lines else _MAX_SIDE)
+    sides = zip((height, 1 if lines and width is None else width), limits, strict=True)
     if not all(type(side) is int and 0 < side <= limit for side, limit in sides):
         raise ValueError(f"image_shape must be integers in [1, {limits[0]}] and [1, {limits[1]}]")
     if not isinstance(value["alphabet"], list) or len(value["alphabet"]) > _MAX_CHARACTERS:

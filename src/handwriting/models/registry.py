@@ -38,7 +38,7 @@ LINE_NAMES = tuple(name for name in _BUILDERS if name not in NAMES)
 def build(
     name: str,
     alphabet: Alphabet | int,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, int | None] | None = None,
     *,
     rng: int | np.random.Generator | None = None,
 ) -> keras.Model:
@@ -47,7 +47,8 @@ def build(
     Args:
         name: one of :data:`NAMES` or :data:`LINE_NAMES`.
         alphabet: as the builder takes it.
-        image_shape: (height, width) of the images; the builder's default if None.
+        image_shape: (height, width) of the images; the builder's default if None. Readers of
+            lines take images of any width where it is None.
         rng: seed of the initial weights and of dropout; None draws one.
 
     Raises:

@@ -1,7 +1,7 @@
 """Reading line by line."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +35,8 @@ class LineRecognizer:
             (n, steps, classes) probabilities, the blank's first, or scores of which a softmax makes
             such. Time goes from the left to the right of the image, in equal steps.
         alphabet: the characters of the classes; null is put at label 0 where it is not there.
-        image_shape: (h, w) of the images that the predictor takes.
+        image_shape: (h, w) of the images that the predictor takes; w is None where it takes any
+            that is a multiple of 4. Then no line is made narrower than it is.
         recipe: a name in :data:`handwriting.preprocessing.LINE_RECIPES`, the one that the model's
             training images were made with.
         margin: paper to leave around a line that was found, in heights of the line; as much as
@@ -61,7 +62,7 @@ class LineRecognizer:
         self,
         predictor: Any,
         alphabet: Alphabet,
-        image_shape: tuple[int, int],
+        image_shape: tuple[int, int | None],
         recipe: str = "line",
         *,
         margin: float = 0.4,
@@ -159,23 +160,37 @@ class LineRecognizer:
             preprocessing.fit_line(each.image, self.image_shape, fit=self.recipe.fit)
             for each in taken
         ]
-        batch = np.stack([image for image, _ in fitted])
+        lines: dict[int, Line] = {}
+        for part in self._parts([width for _, width in fitted]):
+            scores, steps, pixels = self._scores([fitted[i] for i in part])
+            found = self._decoded(probabilities(scores, mask), steps, lexicon, ngram, top_k)
+            for i, hypotheses in zip(part, found, strict=True):
+                column = taken[i].image.shape[1] * pixels / fitted[i][1]
+                lines[i] = _line(hypotheses, taken[i], column)
+        return [lines[i] for i in range(len(taken))]
+
+    def _parts(self, widths: list[int]) -> Iterator[list[int]]:
+        """Positions of lines that are read together: of like widths, so that little is paper."""
+        order = sorted(range(len(widths)), key=lambda i: -widths[i])
+        for start in range(0, len(order), self._batch_size):
+            yield order[start : start + self._batch_size]
+
+    def _scores(
+        self, fitted: list[tuple[Image, int]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], float]:
+        """Scores of some lines, how many steps each takes up, and how wide a step is in pixels."""
+        widths = np.array([width for _, width in fitted])
+        whole = self.image_shape[1] or -(-int(widths.max()) // _UNIT) * _UNIT
+        batch = np.stack([np.pad(i, ((0, 0), (0, whole - i.shape[1]))) for i, _ in fitted])
         scores = evaluation.predict(self._predictor, batch, batch_size=self._batch_size)
-        fits = scores.ndim == 3 and scores.shape[::2] == (len(taken), len(self.alphabet))
+        fits = scores.ndim == 3 and scores.shape[::2] == (len(fitted), len(self.alphabet))
         if not fits or not scores.size:
             raise ValueError(
-                f"the predictor must give scores of shape ({len(taken)}, steps, "
+                f"the predictor must give scores of shape ({len(fitted)}, steps, "
                 f"{len(self.alphabet)}), one for each character of {self.alphabet!r}, got "
                 f"{scores.shape}"
             )
-        widths = np.array([width for _, width in fitted])
-        steps = -(-widths * scores.shape[1] // self.image_shape[1])
-        found = self._decoded(probabilities(scores, mask), steps, lexicon, ngram, top_k)
-        columns = [
-            each.image.shape[1] * self.image_shape[1] / scores.shape[1] / width
-            for each, width in zip(taken, widths.tolist(), strict=True)
-        ]
-        return list(map(_line, found, taken, columns))
+        return scores, -(-widths * scores.shape[1] // whole), whole / scores.shape[1]
 
     def _decoded(
         self,
@@ -195,6 +210,9 @@ class LineRecognizer:
             ngram=ngram,
             lexicon=as_lexicon(lexicon, self.alphabet),
         )
+
+
+_UNIT = 32  # of the widths that a network of any width is given: few different ones
 
 
 class _Taken(NamedTuple):

@@ -6,9 +6,9 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -32,12 +32,16 @@ from handwriting.training.callbacks import (
 
 __all__ = ["LineBatches", "fit_lines"]
 
+Sets = LineDataset | Sequence[LineDataset]
+Epochs = Callable[[int], Sets]
+"""Makes the lines of an epoch, from 0."""
+
 
 def fit_lines(
     model: keras.Model,
-    train: LineDataset,
+    train: Sets | Epochs,
     *,
-    validation: LineDataset | float | None = 0.1,
+    validation: Sets | float | None = 0.1,
     epochs: int = 20,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
@@ -52,20 +56,24 @@ def fit_lines(
 ) -> History:
     """Train a model to read lines, keep its best weights, and tell how it went.
 
-    The loss is that of CTC, over as many time steps as each line is wide. In the first epoch the
-    lines come from the shortest text to the longest: so the network learns early that there are
-    letters at all, where it else gives blanks alone for many epochs. With a validation set, its
-    lines are decoded greedily after each epoch, and the weights with the lowest character error
-    rate come back.
+    The loss is that of CTC for each character, over as many time steps as each line is wide. In the
+    first epoch the lines come from the shortest text to the longest: so the network learns early
+    that there are letters at all, where it else gives blanks alone for many epochs. With a
+    validation set, its lines are decoded greedily after each epoch, and the weights with the lowest
+    character error rate come back.
 
     Args:
         model: from one of the builders in ``models.LINE_NAMES``, or any Keras model that eats
             (n, h, w) uint8 and gives (n, steps, labels) probabilities, the blank's first.
-        train: what to learn from.
-        validation: a dataset, the share of ``train`` to hold back, or None. Its texts may hold
-            characters that the model does not know; they count as errors.
+        train: what to learn from. For a model of any width several datasets of one height and
+            alphabet, such as short and long lines: each step takes lines of one of them. Or a
+            function of the epoch, from 0, that makes what is learnt from, for lines that are drawn
+            afresh in each.
+        validation: a dataset, or several, the share of the one dataset ``train`` to hold back, or
+            None. Texts may hold characters that the model does not know; they count as errors.
         epochs: passes over the training lines, at most.
-        batch_size: lines a step.
+        batch_size: lines a step; of datasets narrower than the widest, as many more as have the
+            same number of pixels.
         learning_rate: at the start; it goes down to 0 over all epochs along a cosine.
         optimizer: takes the place of AdamW, whose gradients are clipped at norm 1, and of
             ``learning_rate``.
@@ -98,20 +106,22 @@ def fit_lines(
     if checkpoint is not None:
         models.check_savable(model, checkpoint)
     seed = int(np.random.default_rng(rng).integers(2**31))
+    sets, afresh = _first(train)
     if isinstance(validation, float):
-        train, validation = train.split(validation, rng=seed)
-    _check_fits(model, train, validation)
+        sets, validation = _hold_back(sets, validation, afresh, seed)
+    watched = () if validation is None else _as_sets(validation)
+    _check_fits(model, sets, watched)
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
-    batches = LineBatches(train, steps=model.output_shape[1], **options)
+    batches = LineBatches(sets, step=_step(model, sets[0]), afresh=afresh, **options)
     if optimizer is None:
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
         optimizer = keras.optimizers.AdamW(rate, global_clipnorm=1.0)
     # XLA takes 14 times as long for LSTMs on a CPU.
     model.compile(optimizer, _ctc, jit_compile=False)
     optimizer.build(model.trainable_variables)
-    settings = {"model": model.name, "lines": len(train), "epochs": epochs}
+    settings = {"model": model.name, "lines": sum(map(len, sets)), "epochs": epochs}
     settings |= {name: repr(value) for name, value in options.items()}
-    watch = _Watch(train, validation, settings, checkpoint, patience, wants_progress(progress))
+    watch = _Watch(sets[0], watched, settings, checkpoint, patience, wants_progress(progress))
     first = watch.resume(model) if resume else 0
     batches.start(first)
     callbacks = [Reseed(seed), StopOnNaN(), watch]
@@ -136,75 +146,154 @@ def fit_lines(
 
 
 class LineBatches(keras.utils.PyDataset):
-    """Batches of lines for CTC, read from a dataset's memory map when they are needed.
+    """Batches of lines for CTC, read from datasets' memory maps when they are needed.
 
     A batch is images (b, h, w) uint8 and targets (b, 1 + longest) int32: how many time steps the
     line takes up, then the labels of its text, padded with the blank, 0.
 
     Args:
-        dataset: where the lines are.
-        steps: time steps that the model makes of an image's whole width.
-        batch_size: lines a batch; the last one may be smaller.
+        sets: where the lines are; a batch has lines of one of them.
+        step: pixels of the width for each of the model's time steps.
+        batch_size: lines a batch of the widest images, and more of narrower ones; the last batch
+            of a set may be smaller.
         seed: the first epoch goes from short texts to long ones, the others are shuffled.
         augmentation: change the images at random.
+        afresh: makes the sets of each epoch after the first; of the same number of batches.
 
     Raises:
-        ValueError: there are no lines, or a text needs more time steps than its line has.
+        ValueError: there are no lines, a text needs more time steps than its line has, or a later
+            epoch has another number of batches.
     """
 
     def __init__(
         self,
-        dataset: LineDataset,
+        sets: Sets,
         *,
-        steps: int,
+        step: float,
         batch_size: int = 64,
         seed: int = 0,
         augmentation: LineAugmentation | None = None,
+        afresh: Epochs | None = None,
     ) -> None:
         super().__init__()
-        self._dataset = dataset
-        if not len(dataset):
-            raise ValueError(f"there must be lines to make batches of, got none in {dataset!r}")
-        self._steps = steps
+        self._step = step
         self._batch_size = batch_size
         self._seed = seed
         self._augmentation = augmentation
-        has = _steps(dataset.widths, dataset.image_shape[1], steps)
-        self._labels = ctc.targets(dataset.texts, dataset.alphabet, steps=has).labels
-        self._needed = np.array([ctc.steps_needed(text) for text in dataset.texts])
+        self._afresh = afresh
+        self._sets = self._take(_as_sets(sets))
+        self._batches: list[_Batch] = []
         self.start(0)
 
     def __len__(self) -> int:
-        return math.ceil(len(self._dataset) / self._batch_size)
+        return len(self._batches)
 
     def __getitem__(self, index: int) -> tuple[Image, NDArray[np.int32]]:
-        first = index * self._batch_size
-        which = self._order[first : first + self._batch_size]
-        images, widths = self._dataset.images[which], self._dataset.widths[which]
+        part, which = self._batches[index]
+        images, widths = part.lines.images[which], part.lines.widths[which]
         if self._augmentation is not None:
             rng = np.random.default_rng((self._seed, 1 + self._epoch, index))
             images, widths = augment_lines(images, widths, self._augmentation, rng=rng)
-        steps = np.maximum(_steps(widths, images.shape[2], self._steps), self._needed[which])
-        targets = np.concatenate([steps[:, None], self._labels[which]], axis=1)
+        steps = np.maximum(_steps(widths, self._step), part.needed[which])
+        targets = np.concatenate([steps[:, None], part.labels[which]], axis=1)
         return images, targets.astype(np.int32)
 
-    def on_epoch_end(self) -> None:
-        """Called by Keras: make the order of the next epoch."""
-        self.start(self._epoch + 1)
+    def on_epoch_begin(self) -> None:
+        """Called by Keras: make the order of the next epoch, and its lines where they change.
+
+        Not ``on_epoch_end``, which Keras also calls before the first epoch.
+        """
+        if self._begun:
+            self.start(self._epoch + 1)
+        self._begun = True
 
     def start(self, epoch: int) -> None:
-        """Make the order of an epoch, counted from 0."""
-        self._epoch = epoch
+        """Make the batches of an epoch, counted from 0; it is the next one to begin."""
+        self._epoch, self._begun = epoch, False
+        if self._afresh is not None and epoch:
+            self._sets = self._take(_as_sets(self._afresh(epoch)))
         rng = np.random.default_rng((self._seed, epoch))
-        self._order = rng.permutation(len(self._dataset))
+        batches = [batch for part in self._sets for batch in self._cut(part, rng, epoch)]
+        if self._batches and len(batches) != len(self._batches):
+            raise ValueError(
+                f"all epochs must have as many batches as the first, {len(self._batches)}, got "
+                f"{len(batches)} in epoch {epoch}"
+            )
         if epoch == 0:
-            lengths = np.array([len(text) for text in self._dataset.texts])
-            self._order = self._order[np.argsort(lengths[self._order], kind="stable")]
+            batches.sort(key=lambda batch: float(batch.part.lengths[batch.which].mean()))
+        elif len(self._sets) > 1:
+            batches = [batches[i] for i in rng.permutation(len(batches))]
+        self._batches = batches
+
+    def _take(self, sets: Sequence[LineDataset]) -> list["_Part"]:
+        return [_Part.of(lines, self._step) for lines in sets if len(lines)]
+
+    def _cut(self, part: "_Part", rng: np.random.Generator, epoch: int) -> list["_Batch"]:
+        """The batches of one set, in random order; in the first epoch from short to long texts."""
+        widest = max(each.lines.image_shape[1] for each in self._sets)
+        count = self._batch_size * widest // part.lines.image_shape[1]
+        order = rng.permutation(len(part.lines))
+        if epoch == 0:
+            order = order[np.argsort(part.lengths[order], kind="stable")]
+        return [_Batch(part, order[i : i + count]) for i in range(0, len(order), count)]
 
 
-def _steps(widths: Labels, width: int, steps: int) -> Labels:
-    """How many of the time steps each line takes up."""
-    return -(-widths * steps // width)
+class _Part(NamedTuple):
+    """A set with what CTC needs of its texts."""
+
+    lines: LineDataset
+    labels: Labels
+    lengths: Labels
+    needed: Labels
+
+    @classmethod
+    def of(cls, lines: LineDataset, step: float) -> "_Part":
+        made = ctc.targets(lines.texts, lines.alphabet, steps=_steps(lines.widths, step))
+        needed = np.array([ctc.steps_needed(text) for text in lines.texts])
+        return cls(lines, made.labels, made.lengths, needed)
+
+
+class _Batch(NamedTuple):
+    """Positions of lines of one set."""
+
+    part: _Part
+    which: Labels
+
+
+def _as_sets(sets: Sets) -> Sequence[LineDataset]:
+    return [sets] if isinstance(sets, LineDataset) else list(sets)
+
+
+def _first(train: Sets | Epochs) -> tuple[Sequence[LineDataset], Epochs | None]:
+    """The sets of the first epoch, and what makes the others where they differ."""
+    if callable(train):
+        return _as_sets(train(0)), train
+    return _as_sets(train), None
+
+
+def _hold_back(
+    sets: Sequence[LineDataset], share: float, afresh: Epochs | None, seed: int
+) -> tuple[Sequence[LineDataset], LineDataset]:
+    if afresh is not None or len(sets) != 1:
+        raise ValueError(
+            "validation must be a dataset, several, or None where train is not one dataset, got "
+            f"{share}: no share of it can be held back"
+        )
+    rest, part = sets[0].split(share, rng=seed)
+    return [rest], part
+
+
+def _step(model: keras.Model, lines: LineDataset) -> float:
+    """Pixels of the width for each of a model's time steps."""
+    width = lines.image_shape[1]
+    steps = model.compute_output_shape((1, *lines.image_shape))[1]
+    return float(width / steps)
+
+
+def _steps(widths: Labels, step: float) -> Labels:
+    """How many time steps each line takes up."""
+    # A rounding error is no further step.
+    return np.ceil(widths / step - 1e-6).astype(np.int64)
 
 
 def _ctc(targets: Any, probabilities: Any) -> Any:
@@ -213,16 +302,20 @@ def _ctc(targets: Any, probabilities: Any) -> Any:
     steps, labels = targets[:, 0], targets[:, 1:]
     lengths = keras.ops.sum(keras.ops.cast(labels > 0, "int32"), axis=1)
     logits = keras.ops.log(probabilities + keras.config.epsilon())
-    return keras.ops.ctc_loss(labels, logits, lengths, steps, mask_index=0)
+    losses = keras.ops.ctc_loss(labels, logits, lengths, steps, mask_index=0)
+    # For each character: else long lines would outweigh short ones by far.
+    mean = keras.ops.mean(keras.ops.cast(lengths, losses.dtype))
+    return losses / keras.ops.maximum(mean, 1)
 
 
-def _read(model: Any, lines: LineDataset, alphabet: Alphabet, batch_size: int = 256) -> list[str]:
+def _read(model: Any, lines: LineDataset, alphabet: Alphabet) -> list[str]:
     """What a model reads in lines, decoded greedily."""
+    count = max(1, 256 * 256 // lines.image_shape[1])
     texts: list[str] = []
-    for first in range(0, len(lines), batch_size):
-        part = slice(first, first + batch_size)
+    for first in range(0, len(lines), count):
+        part = slice(first, first + count)
         scores = np.asarray(model.predict_on_batch(np.ascontiguousarray(lines.images[part])))
-        steps = _steps(lines.widths[part], lines.image_shape[1], scores.shape[1])
+        steps = _steps(lines.widths[part], lines.image_shape[1] / scores.shape[1])
         texts += [reading.text for reading in ctc.greedy(scores, alphabet, lengths=steps)]
     return texts
 
@@ -242,7 +335,7 @@ class _Watch(keras.callbacks.Callback):
     def __init__(
         self,
         train: LineDataset,
-        validation: LineDataset | None,
+        validation: Sequence[LineDataset],
         settings: Mapping[str, Any],
         checkpoint: StrPath | None,
         patience: int | None,
@@ -267,7 +360,7 @@ class _Watch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         if self._verbose:
-            _tell(_HEAD[0] if self._validation is None else _HEAD[1])
+            _tell(_HEAD[1] if self._validation else _HEAD[0])
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._since = time.perf_counter()
@@ -275,10 +368,8 @@ class _Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         figures = {"loss": float((logs or {})["loss"]), "learning_rate": self._rate}
-        pairs: list[tuple[str, str]] = []
-        if self._validation is not None:
-            texts = _read(self.model, self._validation, self._alphabet)
-            pairs = list(zip(self._validation.texts, texts, strict=True))
+        pairs = self._pairs()
+        if pairs:
             cer, exact = _error_rates(pairs)
             figures |= {"val_cer": cer, "val_exact": exact}
         for name, value in figures.items():
@@ -301,6 +392,14 @@ class _Watch(keras.callbacks.Callback):
             self._save(_state(self._checkpoint))
         if self.stopped:
             self.model.stop_training = True
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        """The texts of the validation sets, and what is read."""
+        return [
+            pair
+            for lines in self._validation
+            for pair in zip(lines.texts, _read(self.model, lines, self._alphabet), strict=True)
+        ]
 
     def restore_best(self, model: keras.Model) -> None:
         """Give the model the weights of the best epoch."""
@@ -390,19 +489,23 @@ def _check_options(
             check_writable(path)
 
 
-def _check_fits(model: keras.Model, train: LineDataset, validation: LineDataset | None) -> None:
-    eats, gives = tuple(model.input_shape[1:3]), model.output_shape
-    for lines in (train, *((validation,) if validation is not None else ())):
+def _check_fits(
+    model: keras.Model, train: Sequence[LineDataset], validation: Sequence[LineDataset]
+) -> None:
+    (height, width), gives = model.input_shape[1:3], model.output_shape
+    for lines in (*train, *validation):
         if not len(lines):
             raise ValueError(f"there must be lines to learn from, got none in {lines!r}")
-        if eats != lines.image_shape or len(gives) != 3:
+        fits = lines.image_shape == (height, width or lines.image_shape[1])
+        if not fits or len(gives) != 3:
             raise ValueError(
-                f"model {model.name} eats images of {eats[0]} x {eats[1]} and gives outputs of "
-                f"shape {gives}, got {lines!r}; build one of {', '.join(models.LINE_NAMES)} with "
-                "dataset.alphabet and dataset.image_shape"
+                f"model {model.name} eats images of {height} x {width or 'any'} and gives outputs "
+                f"of shape {gives}, got {lines!r}; build one of {', '.join(models.LINE_NAMES)} "
+                "with dataset.alphabet and dataset.image_shape"
             )
-    if gives[2] != (labels := len(train.alphabet.with_null())):
-        raise ValueError(
-            f"model {model.name} knows {gives[2]} labels, got {labels}: the characters of "
-            f"{train!r} and the blank; build it with dataset.alphabet"
-        )
+    for lines in train:
+        if gives[2] != (labels := len(lines.alphabet.with_null())):
+            raise ValueError(
+                f"model {model.name} knows {gives[2]} labels, got {labels}: the characters of "
+                f"{lines!r} and the blank; build it with dataset.alphabet"
+            )
