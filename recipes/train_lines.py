@@ -1,0 +1,348 @@
+"""Train a reader of lines of Latin handwriting, print and cursive.
+
+    python recipes/train_lines.py --strokes words.npz --copiste lines.zip --names ZIP --out FOLDER
+        [--model crnn_deep] [--epochs 24] [--resume] [--share 1]
+
+It learns from the words and short texts of UNIPEN, drawn afresh in each epoch of the movements of
+the pen, from lines of "Copiste d'un jour" and from handwritten names. Some writers and names are
+held back: the weights of the epoch that reads them best are kept. Other writers (UNIPEN's and
+Copiste's validation parts) and the names' validation part choose nothing and are measured once, at
+the end. OUT/MODEL.keras is the model, OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
+"""
+
+import argparse
+import collections
+import dataclasses
+import io
+import json
+import os
+import time
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from scipy import ndimage
+
+import handwriting as hw
+from handwriting.data import LineDataset
+from handwriting.images import Image
+from handwriting.strokes import StrokeDataset, Style
+
+ACCENTED = "àâäáæçéèêëíîïñóôöœúùûüÿß"
+ALPHABET = hw.alphabet.Alphabet(
+    " " + "".join(hw.alphabet.ASCII) + ACCENTED + ACCENTED[:-1].upper() + "«»°€"
+)
+# Marks that are one in handwriting: quotes and dashes of all kinds, the space that does not break.
+SAME = str.maketrans("\u2019\u2018\u201c\u201d\u2013\u2014\u00a0", "''\"\"-- ")
+HEIGHT = 48
+WIDTHS = (64, 96, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1344)
+BATCH = 8  # of the widest
+STYLE = Style(
+    width=(1.0, 3.4),
+    ink=(150, 255),
+    slant=20,
+    rotation=1.5,
+    aspect=0.2,
+    wave=0.02,
+    size=0.5,
+    shift=6,
+)
+SMALL = dataclasses.replace(STYLE, width=(0.8, 2.2), size=0.35)  # for long texts
+PLAIN = Style(width=(2.0, 2.0))
+WORDS, TEXTS, NAMES = 0.6, 0.7, 0.5  # shares of each source in an epoch
+HELD_BACK = {"strokes": 0.03, "copiste": 0.05, "names": 0.03}
+
+
+class Lines(NamedTuple):
+    """Pictures of lines, each as wide as it is, and their texts."""
+
+    images: list[Image]
+    texts: list[str]
+    writers: NDArray[np.int64]
+
+    def select(self, which: Iterable[int]) -> "Lines":
+        """Those at some positions."""
+        rows = list(which)
+        return Lines(
+            [self.images[i] for i in rows], [self.texts[i] for i in rows], self.writers[rows]
+        )
+
+
+@dataclasses.dataclass
+class Sources:
+    """What is learnt from."""
+
+    words: StrokeDataset
+    texts: StrokeDataset
+    copiste: Lines
+    names: Lines
+    seed: int
+
+    def epoch(self, number: int) -> list[LineDataset]:
+        """All lines of one epoch, by their widths."""
+        rng = np.random.default_rng((self.seed, number))
+        found: list[LineDataset] = []
+        found += self._drawn(self.words, WORDS, STYLE, rng)
+        found += self._drawn(self.texts, TEXTS, SMALL, rng)
+        found += in_sets(self.copiste, room=1.12, augmented=rng)
+        rows = self._turn(len(self.names.texts), NAMES, number)
+        found += in_sets(self.names.select(rows), room=1.12, augmented=rng)
+        return together(found)
+
+    def _drawn(
+        self, strokes: StrokeDataset, share: float, style: Style, rng: np.random.Generator
+    ) -> Iterator[LineDataset]:
+        """A part of each width, always of the same size, so that all epochs are of one length."""
+        widths = np.array(fitting(nominal(strokes) * 0.85))
+        for width in np.unique(widths).tolist():
+            rows = np.flatnonzero(widths == width)
+            some = np.sort(rng.choice(rows, max(1, round(share * len(rows))), replace=False))
+            lines = hw.strokes.to_lines(
+                strokes.select(some), ALPHABET, (HEIGHT, width), style=style, rng=rng
+            )
+            yield dataclasses.replace(lines, images=worn(lines.images, rng))
+
+    def _turn(self, n: int, share: float, number: int) -> NDArray[np.int64]:
+        """Another part of n in each epoch, until all were there."""
+        count = max(1, round(share * n))
+        order = np.random.default_rng(self.seed).permutation(n)
+        return np.sort(order[(np.arange(count) + number * count) % n])
+
+
+def nominal(strokes: StrokeDataset) -> NDArray[np.float64]:
+    """How wide samples are when they are as high as an image, in pixels."""
+    sizes = strokes.sizes.astype(np.float64)
+    return HEIGHT * sizes[:, 1] / np.maximum(sizes[:, 0], 1e-3)
+
+
+def fitting(widths: Sequence[float] | NDArray[np.float64]) -> list[int]:
+    """The width of the images that each line goes into."""
+    places = np.searchsorted(WIDTHS, widths).clip(max=len(WIDTHS) - 1)
+    return [WIDTHS[place] for place in places]
+
+
+def in_sets(
+    lines: Lines, *, room: float = 1.0, augmented: np.random.Generator | None = None
+) -> Iterator[LineDataset]:
+    """Lines in images of few widths, as they are or each changed at random."""
+    unknown = set("".join(lines.texts)) - set(ALPHABET)
+    alphabet = hw.alphabet.Alphabet([*ALPHABET, *sorted(unknown)]) if unknown else ALPHABET
+    places = np.array(fitting([image.shape[1] * room for image in lines.images]))
+    for width in np.unique(places).tolist():
+        rows = np.flatnonzero(places == width).tolist()
+        fitted = [hw.preprocessing.fit_line(lines.images[row], (HEIGHT, width)) for row in rows]
+        images = np.stack([image for image, _ in fitted])
+        widths = np.array([each for _, each in fitted])
+        if augmented is not None:
+            change = hw.training.LineAugmentation(shift=(0.08, 0.2), scale=0.15)
+            images, widths = hw.training.augment_lines(images, widths, change, rng=augmented)
+        texts = [lines.texts[i] for i in rows]
+        yield LineDataset(images, widths, texts, alphabet, "lines", "line")
+
+
+def together(sets: Iterable[LineDataset]) -> list[LineDataset]:
+    """One set for each width."""
+    by_width: dict[int, list[LineDataset]] = collections.defaultdict(list)
+    for lines in sets:
+        by_width[lines.image_shape[1]].append(lines)
+    return [parts[0].concat(*parts[1:]) for _, parts in sorted(by_width.items())]
+
+
+def worn(images: Image, rng: np.random.Generator) -> Image:
+    """Drawn ink as a scanner sees it: blurred, uneven, on paper that is not quite clean."""
+    result = images.astype(np.float32)
+    which = np.flatnonzero(rng.random(len(images)) < 0.6)
+    for part, sigma in zip(np.array_split(which, 3), (0.4, 0.6, 0.9), strict=True):
+        result[part] = ndimage.gaussian_filter(result[part], (0, sigma, sigma))
+    knots = rng.uniform(0.7, 1.2, (len(images), images.shape[2] // 16 + 2)).astype(np.float32)
+    at = np.arange(images.shape[2]) / 16
+    left = at.astype(int)
+    share = (at - left).astype(np.float32)
+    result *= (knots[:, left] * (1 - share) + knots[:, left + 1] * share)[:, None]
+    dirty = np.flatnonzero(rng.random(len(images)) < 0.2)
+    result[dirty] += rng.normal(0, 8, result[dirty].shape).astype(np.float32)
+    return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+
+
+def read_strokes(path: Path, split: str, kind: int) -> StrokeDataset:
+    """Words (kind 7), or those texts (kind 8) that stand on one line."""
+    strokes = StrokeDataset.open(path, split=split, kinds=[kind])
+    each = nominal(strokes) / HEIGHT / np.array([max(1, len(text)) for text in strokes.texts])
+    good = (each > 0.12) & (each < 4) & (nominal(strokes) < 1.3 * WIDTHS[-1])
+    if kind == 8:
+        good &= (each > 0.17) & ~returns(strokes)
+    return strokes.select(good)
+
+
+def returns(strokes: StrokeDataset) -> NDArray[np.bool_]:
+    """Whether the pen went back to the left and down, to another line."""
+    first, last = strokes.stroke_starts[:-1], strokes.stroke_starts[1:] - 1
+    points = strokes.points
+    middles = np.add.reduceat(points[:, 1], first) / strokes.stroke_lengths
+    owner = np.repeat(np.arange(len(strokes)), strokes.stroke_counts)
+    height, width = strokes.sizes[owner[1:]].T
+    back = points[last[:-1], 0] - points[first[1:], 0] > 0.4 * width
+    down = middles[1:] - middles[:-1] > 0.25 * height
+    found = back & down & (owner[1:] == owner[:-1])
+    return np.bincount(owner[1:][found], minlength=len(strokes)) > 0
+
+
+def read_copiste(path: Path, split: str) -> Lines:
+    """Lines cut from scanned pages, as a reader would clean them."""
+    images, texts, writers = [], [], []
+    with zipfile.ZipFile(path) as archive:
+        rows = archive.read("lines.tsv").decode().splitlines()[1:]
+        for row in rows:
+            name, writer, part, text = row.split("\t")
+            if part == split:
+                with PIL.Image.open(io.BytesIO(archive.read(name))) as picture:
+                    gray = np.asarray(picture.convert("L"))
+                ink = hw.preprocessing.clean(hw.preprocessing.to_ink(gray, "dark"))
+                images.append(hw.preprocessing.fit_line(ink, (HEIGHT, None))[0])
+                texts.append(plain(text))
+                writers.append(int(writer))
+    return Lines(images, texts, np.array(writers))
+
+
+def read_names(path: str, split: str) -> Lines:
+    """Names as they come."""
+    lines = hw.datasets.names.load(split, path, size=(HEIGHT, 768))
+    rows = zip(lines.images, lines.widths.tolist(), strict=True)
+    images = [np.array(image[:, :width]) for image, width in rows]
+    return Lines(images, [plain(text) for text in lines.texts], np.arange(len(lines)))
+
+
+def plain(text: str) -> str:
+    """A text with one form of each mark."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(SAME).split())
+
+
+def writable(lines: Lines) -> Lines:
+    """Those whose texts have no character outside of the alphabet."""
+    known = set(ALPHABET)
+    return lines.select(i for i, text in enumerate(lines.texts) if known.issuperset(text) and text)
+
+
+def parted(lines: Lines, share: float, seed: int) -> tuple[Lines, Lines]:
+    """Two parts, each writer in one of them."""
+    writers = np.random.default_rng(seed).permutation(np.unique(lines.writers))
+    held = set(writers[: max(1, round(share * len(writers)))].tolist())
+    marked = np.array([writer in held for writer in lines.writers.tolist()])
+    return lines.select(np.flatnonzero(~marked)), lines.select(np.flatnonzero(marked))
+
+
+def share_of(lines: Lines, share: float) -> Lines:
+    """Some of them, for a trial."""
+    return lines.select(range(0, len(lines.texts), max(1, round(1 / share))))
+
+
+def drawn(strokes: StrokeDataset) -> list[LineDataset]:
+    """Strokes as an ordinary pen draws them."""
+    places = np.array(fitting(nominal(strokes)))
+    return [
+        hw.strokes.to_lines(strokes.select(places == width), ALPHABET, (HEIGHT, width), style=PLAIN)
+        for width in np.unique(places).tolist()
+    ]
+
+
+def sources(
+    options: argparse.Namespace,
+) -> tuple[Sources, list[LineDataset], dict[str, list[LineDataset]]]:
+    """What is learnt from, what is held back of it, and what is measured."""
+    strokes = {kind: read_strokes(options.strokes, "train", kind) for kind in (7, 8)}
+    tests = {"unipen words": read_strokes(options.strokes, "validation", 7)}
+    copiste, other = (read_copiste(options.copiste, each) for each in ("train", "validation"))
+    names, unread = (read_names(options.names, each) for each in ("train", "validation"))
+    if options.share < 1:
+        step = max(1, round(1 / options.share))
+        strokes = {kind: each.select(slice(None, None, step)) for kind, each in strokes.items()}
+        tests = {name: each.select(slice(None, None, step)) for name, each in tests.items()}
+        copiste, other, names, unread = (
+            share_of(each, options.share) for each in (copiste, other, names, unread)
+        )
+    share, seed = HELD_BACK, options.seed
+    words, some = strokes[7].split(share["strokes"], by_writer=True, rng=seed)
+    copiste, some_lines = parted(writable(copiste), share["copiste"], seed)
+    names, some_names = parted(writable(names), share["names"], seed)
+    held_back = together([*drawn(some), *in_sets(some_lines), *in_sets(some_names)])
+    return (
+        Sources(words, strokes[8], copiste, names, seed),
+        held_back,
+        {
+            "unipen words": drawn(tests["unipen words"]),
+            "copiste": list(in_sets(other)),
+            "names": list(in_sets(unread)),
+        },
+    )
+
+
+def main() -> None:
+    """Train, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--strokes", required=True, type=Path, help="UNIPEN's words")
+    parser.add_argument("--copiste", required=True, type=Path, help="zip file of the lines")
+    parser.add_argument("--names", required=True, help="Kaggle's zip file or folder")
+    parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
+    parser.add_argument("--model", default="crnn_deep", choices=hw.models.LINE_NAMES)
+    parser.add_argument("--epochs", default=24, type=int)
+    parser.add_argument("--rate", default=1.5e-3, type=float)
+    parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
+    parser.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
+    parser.add_argument("--seed", default=0, type=int)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    learnt, held_back, tests = sources(options)
+    model = hw.models.build(options.model, ALPHABET, (HEIGHT, None), rng=options.seed)
+    history = hw.training.fit_lines(
+        model,
+        learnt.epoch,
+        validation=held_back,
+        epochs=options.epochs,
+        batch_size=BATCH,
+        learning_rate=options.rate,
+        checkpoint=options.out / f"{options.model}.keras",
+        resume=options.resume,
+        progress=True,
+        rng=options.seed,
+    )
+    facts = {
+        "model": options.model,
+        "parameters": model.count_params(),
+        "epochs": options.epochs,
+        "lines an epoch": sum(map(len, learnt.epoch(0))),
+        "minutes": round((time.perf_counter() - start) / 60, 1),
+        "tests": {name: measured(model, sets) for name, sets in tests.items()},
+        "history": history,
+    }
+    for name, figures in facts["tests"].items():
+        print(f"{name:14}", {key: f"{value:.2%}" for key, value in figures.items()}, flush=True)
+    path = options.out / f"{options.model}.json"
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    curves = hw.plots.training_curves(history)
+    curves.savefig(options.out / f"{options.model}.png", bbox_inches="tight")
+
+
+def measured(model: keras.Model, sets: Sequence[LineDataset]) -> dict[str, float]:
+    """Error rates, decoded greedily."""
+    truths: list[str] = []
+    texts: list[str] = []
+    for lines in sets:
+        scores, lengths = hw.evaluation.predict_lines(model, lines, batch_size=64)
+        found = hw.ctc.greedy(scores, ALPHABET.with_null(), lengths=lengths)
+        truths += lines.texts
+        texts += [each.text for each in found]
+    report = hw.evaluation.compare(truths, texts)
+    return {"cer": report.cer, "exact": report.exact, "wer": report.wer}
+
+
+if __name__ == "__main__":
+    main()
