@@ -30,7 +30,7 @@ from handwriting.training.callbacks import (
     wants_progress,
 )
 
-__all__ = ["LineBatches", "fit_lines"]
+__all__ = ["LineBatches", "check_fits", "fit_lines", "steps_of"]
 
 
 def fit_lines(
@@ -100,7 +100,7 @@ def fit_lines(
     seed = int(np.random.default_rng(rng).integers(2**31))
     if isinstance(validation, float):
         train, validation = train.split(validation, rng=seed)
-    _check_fits(model, train, validation)
+    check_fits(model, train, validation)
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
     batches = LineBatches(train, steps=model.output_shape[1], **options)
     if optimizer is None:
@@ -169,7 +169,7 @@ class LineBatches(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._seed = seed
         self._augmentation = augmentation
-        has = _steps(dataset.widths, dataset.image_shape[1], steps)
+        has = steps_of(dataset.widths, dataset.image_shape[1], steps)
         self._labels = ctc.targets(dataset.texts, dataset.alphabet, steps=has).labels
         self._needed = np.array([ctc.steps_needed(text) for text in dataset.texts])
         self.start(0)
@@ -184,7 +184,7 @@ class LineBatches(keras.utils.PyDataset):
         if self._augmentation is not None:
             rng = np.random.default_rng((self._seed, 1 + self._epoch, index))
             images, widths = augment_lines(images, widths, self._augmentation, rng=rng)
-        steps = np.maximum(_steps(widths, images.shape[2], self._steps), self._needed[which])
+        steps = np.maximum(steps_of(widths, images.shape[2], self._steps), self._needed[which])
         targets = np.concatenate([steps[:, None], self._labels[which]], axis=1)
         return images, targets.astype(np.int32)
 
@@ -202,7 +202,7 @@ class LineBatches(keras.utils.PyDataset):
             self._order = self._order[np.argsort(lengths[self._order], kind="stable")]
 
 
-def _steps(widths: Labels, width: int, steps: int) -> Labels:
+def steps_of(widths: Labels, width: int, steps: int) -> Labels:
     """How many of the time steps each line takes up."""
     return -(-widths * steps // width)
 
@@ -222,7 +222,7 @@ def _read(model: Any, lines: LineDataset, alphabet: Alphabet, batch_size: int = 
     for first in range(0, len(lines), batch_size):
         part = slice(first, first + batch_size)
         scores = np.asarray(model.predict_on_batch(np.ascontiguousarray(lines.images[part])))
-        steps = _steps(lines.widths[part], lines.image_shape[1], scores.shape[1])
+        steps = steps_of(lines.widths[part], lines.image_shape[1], scores.shape[1])
         texts += [reading.text for reading in ctc.greedy(scores, alphabet, lengths=steps)]
     return texts
 
@@ -390,7 +390,10 @@ def _check_options(
             check_writable(path)
 
 
-def _check_fits(model: keras.Model, train: LineDataset, validation: LineDataset | None) -> None:
+def check_fits(
+    model: keras.Model, train: LineDataset, validation: LineDataset | None = None
+) -> None:
+    """Refuse lines that the model cannot take, and no lines."""
     eats, gives = tuple(model.input_shape[1:3]), model.output_shape
     for lines in (train, *((validation,) if validation is not None else ())):
         if not len(lines):
