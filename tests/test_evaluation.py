@@ -333,7 +333,7 @@ def test_lines_are_as_sure_as_they_are_exact():
     assert "calibration error 10.00%" in repr(report)
 
 
-def test_evaluated_lines_have_the_confidences_of_the_best_path():
+def test_evaluated_lines_have_the_probabilities_of_their_texts():
     images = np.zeros((2, 4, 8), np.uint8)
     lines = LineDataset(images, [8, 4], ["a", "b"], Alphabet("ab"), "two")
     scores = np.array([[0.1, 0.8, 0.1], [0.5, 0.4, 0.1]])
@@ -341,7 +341,7 @@ def test_evaluated_lines_have_the_confidences_of_the_best_path():
     report = evaluate_lines(lambda batch: np.stack([scores] * 2), lines, Alphabet("ab").with_null())
 
     assert report.readings == ("a", "a")
-    assert report.confidences == pytest.approx((0.4, 0.8))
+    assert report.confidences == pytest.approx((0.8 * 0.9 + 0.1 * 0.4, 0.8))
 
 
 def test_lines_without_confidences_have_no_calibration_error():

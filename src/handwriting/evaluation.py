@@ -337,6 +337,8 @@ def evaluate_lines(
 ) -> "LineReport":
     """Compare what a model reads in lines, decoded greedily, with their texts.
 
+    How sure a reading is, is the probability of its text, summed over all paths.
+
     Args:
         model: as for :func:`predict_lines`.
         lines: images and their texts, which may hold characters that the model does not know.
@@ -348,13 +350,9 @@ def evaluate_lines(
             alphabet has characters.
     """
     scores, lengths = predict_lines(model, lines, batch_size=batch_size)
-    readings = ctc.greedy(scores, alphabet, lengths=lengths)
-    return compare(
-        lines.texts,
-        [reading.text for reading in readings],
-        confidences=[reading.probability for reading in readings],
-        name=lines.name,
-    )
+    texts = [reading.text for reading in ctc.greedy(scores, alphabet, lengths=lengths)]
+    sure = ctc.likelihood(scores, texts, alphabet, lengths=lengths).tolist()
+    return compare(lines.texts, texts, confidences=sure, name=lines.name)
 
 
 def compare(

@@ -10,12 +10,14 @@ Source:
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from handwriting import ctc
+from handwriting.alphabet import Labels
 from handwriting.data import CharacterDataset, LineDataset
 from handwriting.training.characters import check_fits
 from handwriting.training.lines import check_fits as check_lines_fit
@@ -25,9 +27,10 @@ __all__ = ["calibrate", "calibrate_lines"]
 
 # The inverse of a temperature. Beyond them a set says how sure to be no more than all or nothing.
 _LEAST, _MOST = 0.05, 20.0
+_SUREST = 1e-6  # of being wrong; what is surer and wrong costs no more
 _BATCH = 256
 
-Scores = NDArray[np.float64]
+Scores = NDArray[np.float32]
 
 
 def calibrate(model: keras.Model, validation: CharacterDataset) -> float:
@@ -70,8 +73,8 @@ def calibrate(model: keras.Model, validation: CharacterDataset) -> float:
     truth = (np.arange(len(logits)), validation.labels)
 
     def loss(inverse: float) -> float:
-        scaled = logits * inverse
-        return float(np.mean(_log_sums(scaled) - scaled[truth]))
+        scaled = logits * np.float32(inverse)
+        return float(np.mean(_log_sums(scaled) - scaled[truth], dtype=np.float64))
 
     return _divide(last, _fitted(loss))
 
@@ -79,10 +82,11 @@ def calibrate(model: keras.Model, validation: CharacterDataset) -> float:
 def calibrate_lines(model: keras.Model, validation: LineDataset) -> float:
     """Make a reader of lines as sure of a whole line as it is right.
 
-    The confidence of a line is the probability of its best path, a product over all time steps. The
-    temperature is the one with which it predicts best, by its log likelihood, whether the line is
-    exact. Greedy decoding reads the same with any temperature; a search with an n-gram model or a
-    lexicon weighs them against the scores, so choose their weights afterwards.
+    The confidence of a line is the probability of the text that is read, summed over all paths
+    (:func:`handwriting.ctc.likelihood`). The temperature is the one with which it predicts best, by
+    its log likelihood, whether the line is exact. Greedy decoding reads the same with any
+    temperature; a search with an n-gram model or a lexicon weighs them against the scores, so
+    choose their weights afterwards.
 
     Args:
         model: from one of the builders in ``models.LINE_NAMES``, or any Keras model of lines whose
@@ -103,26 +107,43 @@ def calibrate_lines(model: keras.Model, validation: LineDataset) -> float:
     last = _last(model)
     check_lines_fit(model, validation)
     alphabet = validation.alphabet.with_null()
-    logits, inside, exact = [], [], []
-    for part in _parts(len(validation)):
-        logarithms = _logarithms(model, validation.images[part])
-        steps = logarithms.shape[1]
-        lengths = steps_of(validation.widths[part], validation.image_shape[1], steps)
-        read = ctc.greedy(np.exp(logarithms), alphabet, lengths=lengths)
-        texts = validation.texts[part]
-        exact += [one.text == text for one, text in zip(read, texts, strict=True)]
-        # Against the best class, so that the probability of the best path is a sum of these.
-        logits.append(logarithms - logarithms.max(axis=2, keepdims=True))
-        inside.append(np.arange(steps) < lengths[:, None])
-    relative, counted = np.concatenate(logits), np.concatenate(inside)
-    right = np.array(exact)
+    read = [_read(model, validation.select(part)) for part in _parts(len(validation))]
 
     def loss(inverse: float) -> float:
-        sure = -(_log_sums(relative * inverse) * counted).sum(axis=1)
-        wrong = np.log(-np.expm1(np.minimum(sure, -1e-9)))
-        return -float(np.mean(np.where(right, sure, wrong)))
+        total = 0.0
+        for logits, lengths, texts, right in read:
+            scaled = logits * np.float32(inverse)
+            scores = np.exp(scaled - _log_sums(scaled)[..., None])
+            sure = ctc.likelihood(scores, texts, alphabet, lengths=lengths)
+            total -= np.log(np.maximum(np.where(right, sure, 1 - sure), _SUREST)).sum()
+        return float(total / len(validation))
 
     return _divide(last, _fitted(loss))
+
+
+class _Read(NamedTuple):
+    """Lines with what a model reads in them.
+
+    Args:
+        logits: (n, steps, labels), what enters the softmax but for a number for each step.
+        lengths: (n,) steps that count.
+        texts: n, what is read.
+        right: (n,) whether that is what is written.
+    """
+
+    logits: Scores
+    lengths: Labels
+    texts: list[str]
+    right: NDArray[np.bool_]
+
+
+def _read(model: keras.Model, lines: LineDataset) -> _Read:
+    logits = _logarithms(model, lines.images)
+    lengths = steps_of(lines.widths, lines.image_shape[1], logits.shape[1])
+    read = ctc.greedy(np.exp(logits), lines.alphabet.with_null(), lengths=lengths)
+    texts = [each.text for each in read]
+    right = np.array([text == truth for text, truth in zip(texts, lines.texts, strict=True)])
+    return _Read(logits, lengths, texts, right)
 
 
 def _last(model: keras.Model) -> keras.layers.Dense:
@@ -141,7 +162,7 @@ def _parts(n: int) -> list[slice]:
 
 def _logarithms(model: keras.Model, images: NDArray[np.uint8]) -> Scores:
     """What enters the softmax, but for a number that is the same for all classes."""
-    scores = np.asarray(model.predict_on_batch(np.ascontiguousarray(images)), np.float64)
+    scores = np.asarray(model.predict_on_batch(np.ascontiguousarray(images)), np.float32)
     # A probability that single precision rounds to 0 is known to be under its least number.
     return np.log(np.maximum(scores, np.finfo(np.float32).tiny))
 
