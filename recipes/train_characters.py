@@ -17,12 +17,14 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import characters_data
 import keras
 import numpy as np
+from characters_data import ALPHABET, RECIPE
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -31,20 +33,12 @@ from handwriting.data import CharacterDataset
 from handwriting.images import Image
 from handwriting.strokes import StrokeDataset, Style
 
-T = TypeVar("T", StrokeDataset, CharacterDataset)
-
-ALPHABET = hw.alphabet.ASCII.with_null()
-RECIPE = "emnist"
 STYLE = Style(
     width=(1.0, 3.8), ink=(170, 255), slant=20, rotation=8, aspect=0.2, wave=0.03, size=0.1, shift=2
 )
-PLAIN = Style(width=(2.0, 2.0))
 AUGMENTATION = hw.training.Augmentation(shift=0.05, rotate=8, scale=0.1, shear=10)
 LEAST = 500  # of each character in an epoch
 MNIST_SHARE, PAPER_TIMES, NULL_SHARE = 1 / 3, 3, 0.04
-UNSEEN = 0.2  # of the paper
-HELD_BACK = 0.04
-LOOK_ALIKE = ("0Oo", "1lI|", *("cC", "sS", "uU", "vV", "wW", "xX", "zZ", "pP", "kK"))
 
 
 @dataclasses.dataclass
@@ -117,7 +111,10 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    learnt, held_back, tests = sources(options)
+    parts, held_back, tests = characters_data.parts(
+        options.strokes, options.mnist, options.paper, share=options.share, seed=options.seed
+    )
+    learnt = Sources(*parts, options.seed)
     model = hw.models.build(options.model, ALPHABET, (28, 28), rng=options.seed)
     steps = options.epochs * -(-len(learnt.epoch(0)) // options.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -153,71 +150,13 @@ def main() -> None:
     curves.savefig(options.out / f"{options.model}.png", bbox_inches="tight")
 
 
-def sources(
-    options: argparse.Namespace,
-) -> tuple[Sources, CharacterDataset, dict[str, CharacterDataset]]:
-    """What is learnt from, what is held back of it, and what is measured."""
-    strokes = StrokeDataset.open(options.strokes, split="train")
-    others = StrokeDataset.open(options.strokes, split="validation")
-    digits, test = (hw.datasets.mnist.load(each, options.mnist) for each in ("train", "test"))
-    paper, unseen = read_paper(options.paper).split(UNSEEN, rng=options.seed)
-    if options.share < 1:
-        rng = np.random.default_rng(options.seed)
-        strokes, others = (part_of(each, options.share, rng) for each in (strokes, others))
-        digits, test, paper, unseen = (
-            part_of(each, options.share, rng) for each in (digits, test, paper, unseen)
-        )
-    strokes, some_strokes = strokes.split(HELD_BACK, by_writer=True, rng=options.seed)
-    digits, some_digits = digits.split(HELD_BACK, rng=options.seed)
-    paper, some_paper = paper.split(HELD_BACK, rng=options.seed)
-    held_back = together([drawn(some_strokes), normalized(some_digits), some_paper])
-    tests = {"unipen": drawn(others), "paper": unseen, "mnist": normalized(test)}
-    return Sources(strokes, normalized(digits), paper, options.seed), held_back, tests
-
-
-def drawn(strokes: StrokeDataset) -> CharacterDataset:
-    """Strokes as an ordinary pen draws them."""
-    return hw.strokes.to_characters(strokes, ALPHABET, style=PLAIN)
-
-
-def together(parts: list[CharacterDataset]) -> CharacterDataset:
-    """Several sets as one."""
-    images = np.concatenate([part.images for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    return CharacterDataset(images, labels, ALPHABET, "characters", RECIPE)
-
-
-def part_of(dataset: T, share: float, rng: np.random.Generator) -> T:
-    """A share of a set, but some hundreds."""
-    return dataset.sample(max(300, round(share * len(dataset))), rng=rng)
-
-
-def read_paper(path: Path) -> CharacterDataset:
-    """Characters in pen and pencil, cleaned as a reader cleans what it cuts out."""
-    with np.load(path) as file:
-        images, codes = file["images"], file["codepoint"]
-    ink = hw.preprocessing.clean(hw.preprocessing.to_ink(images, "dark"))
-    labels = ALPHABET.encode([chr(code) for code in codes.tolist()])
-    return CharacterDataset(
-        hw.preprocessing.normalize(ink, RECIPE), labels, ALPHABET, "paper", RECIPE
-    )
-
-
-def normalized(dataset: CharacterDataset) -> CharacterDataset:
-    """A set in the form of the recipe."""
-    images = hw.preprocessing.normalize(dataset.images, RECIPE)
-    return dataclasses.replace(dataset, images=images, recipe=RECIPE).relabel(ALPHABET)
-
-
 def measured(model: Any, test: CharacterDataset) -> dict[str, float]:
     """Shares of images read right: at once, among three, and but for what looks alike."""
     report = hw.evaluation.evaluate(model, test)
-    folded = {character: group[0] for group in LOOK_ALIKE for character in group}
-    groups = np.array([ord(folded.get(c, c)) if c else 0 for c in ALPHABET])
     return {
         "top 1": report.accuracy,
         "top 3": report.top(3),
-        "folded": float(np.mean(groups[report.predicted] == groups[report.labels])),
+        "folded": report.folded(),
     }
 
 

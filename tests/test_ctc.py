@@ -532,3 +532,62 @@ def test_a_lexicon_adds_up_words_and_counts_what_it_leaves_out():
 def test_a_lexicon_refuses_wrong_arguments(texts, counts, error, message):
     with pytest.raises(error, match=message):
         ctc.Lexicon(texts, ABC, counts=counts)
+
+
+# How probable a text is
+
+
+def test_likelihoods_are_sums_over_all_paths():
+    lines = random_scores(3, 5, 4, seed=3)
+    every = [sums_over_all_paths(line, ABC) for line in lines]
+
+    for text in ["", "a", "aa", "abc", "aba", "cccc", "aaa"]:
+        found = ctc.likelihood(lines, [text] * 3, ABC)
+
+        assert found.tolist() == pytest.approx([sums.get(text, 0) for sums in every])
+
+
+def test_lines_of_all_lengths_have_likelihoods_of_their_own():
+    lines = random_scores(4, 6, 4, seed=4)
+    lengths, texts = [6, 3, 0, 2], ["abcb", "aa", "", "aa"]
+
+    found = ctc.likelihood(lines, texts, ABC, lengths=lengths)
+
+    expected = [
+        sums_over_all_paths(line[:length], ABC).get(text, 0)
+        for line, length, text in zip(lines, lengths, texts, strict=True)
+    ]
+    assert found.tolist() == pytest.approx(expected)
+    assert found[2:].tolist() == [1, 0]
+
+
+def test_likelihoods_of_long_lines_do_not_underflow_on_the_way():
+    scores = np.full((1, 1200, 4), 0.25, np.float32)
+
+    (found,) = ctc.likelihood(scores, ["a" * 600], ABC)
+    (sure,) = ctc.likelihood(scores_of(*[1, 0] * 400, sure=0.9999), ["a" * 400], ABC)
+
+    assert found == 0  # 4 ** -1200 times the number of paths, rounded
+    assert 0.9 < sure <= 1
+    empty = np.repeat(scores_of(*[0] * 1300, sure=0.9999), 2, axis=0)
+    assert ctc.likelihood(empty, ["", "a" * 600], ABC)[0] == pytest.approx(0.9999**1300)
+
+
+def test_many_lines_are_likely_as_each_alone():
+    lines = random_scores(300, 4, 4, seed=5)
+    texts = ["ab", "c", ""] * 100
+
+    found = ctc.likelihood(lines, texts, ABC)
+
+    alone = [ctc.likelihood(lines[i : i + 1], texts[i : i + 1], ABC)[0] for i in (0, 1, 255, 299)]
+    assert found[[0, 1, 255, 299]].tolist() == pytest.approx(alone)
+    assert ctc.likelihood(np.zeros((0, 3, 4)), [], ABC).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [(["a"], "texts must be 2, one for each line"), ("ab", "got 'ab'"), (["a", "z"], "'z' is not")],
+)
+def test_a_likelihood_needs_a_text_of_the_alphabet_for_each_line(texts, message):
+    with pytest.raises(ValueError, match=message):
+        ctc.likelihood(random_scores(2, 4, 4), texts, ABC)

@@ -5,9 +5,16 @@ import pytest
 import sklearn.metrics
 
 from handwriting.alphabet import ASCII, DIGITS, Alphabet
-from handwriting.data import CharacterDataset
+from handwriting.data import CharacterDataset, LineDataset
 from handwriting.errors import HandwritingError
-from handwriting.evaluation import Report, compare, evaluate, predict
+from handwriting.evaluation import (
+    Report,
+    compare,
+    evaluate,
+    evaluate_lines,
+    predict,
+    rejection,
+)
 
 
 def report_of(labels, predicted, alphabet=DIGITS):
@@ -245,3 +252,139 @@ def test_a_line_report_is_saved_as_json(tmp_path):
 def test_only_as_many_texts_are_compared(truths, readings, error, message):
     with pytest.raises(error, match=message):
         compare(truths, readings)
+
+
+# What alike shapes count, and how sure a reader may be
+
+
+def test_characters_of_one_shape_count_as_one_where_they_are_folded():
+    report = report_of(ASCII.encode("OoCaq"), ASCII.encode("0OcoQ"), ASCII)
+
+    assert report.accuracy == 0
+    assert report.folded() == pytest.approx(3 / 5)
+    assert report.folded(["qQ", "✓a", "aOo"]) == pytest.approx(3 / 5)
+    assert report.folded([]) == report.accuracy
+
+
+def unsure(confidences, right):
+    """A report whose two-character scores have these highest values."""
+    scores = np.stack([confidences, 1 - np.array(confidences)], axis=1).astype(np.float32)
+    return Report("some", Alphabet("ab"), np.where(right, 0, 1), scores)
+
+
+def test_the_calibration_error_is_that_of_the_paper():
+    rng = np.random.default_rng(0)
+    confidences = rng.uniform(0.5, 1, 2000)
+    right = rng.random(2000) < confidences**2
+    report = unsure(confidences, right)
+
+    expected = 0.0
+    sure = report.scores.max(axis=1)
+    for m in range(1, 16):
+        inside = ((m - 1) / 15 < sure) & (sure <= m / 15)
+        if inside.any():
+            gap = abs(right[inside].mean() - sure[inside].mean(dtype=float))
+            expected += inside.sum() / 2000 * gap
+
+    assert report.calibration_error == pytest.approx(expected)
+    assert 0.1 < report.calibration_error < 0.25
+    assert report.to_dict()["calibration_error"] == report.calibration_error
+    assert "calibration error" in repr(report)
+
+
+def test_bins_hold_their_upper_edge_and_empty_ones_are_left_out():
+    edge = float(np.linspace(0, 1, 16)[12])
+    report = compare(["a"] * 4, ["a", "b", "a", "a"], confidences=[1.0, 1.0, edge, 0.79])
+
+    rows = report.reliability()
+
+    assert [(row["low"], row["high"], row["lines"]) for row in rows] == [
+        (pytest.approx(11 / 15), edge, 2),
+        (pytest.approx(14 / 15), 1.0, 2),
+    ]
+    assert [row["accuracy"] for row in rows] == [1.0, 0.5]
+    assert [row["confidence"] for row in rows] == pytest.approx([(edge + 0.79) / 2, 1.0])
+
+
+def test_scores_that_are_no_probabilities_have_no_calibration_error():
+    report = Report("some", Alphabet("ab"), np.array([0, 1]), np.array([[3, -1], [0, 2]], float))
+
+    with pytest.raises(ValueError, match="scores must be probabilities .* got -1 to 3 for the fi"):
+        report.reliability()
+    assert report.to_dict()["calibration_error"] is None
+    assert "calibration" not in str(report)
+
+
+def test_lines_are_as_sure_as_they_are_exact():
+    texts = ["a"] * 8 + ["b"] * 2
+    report = compare(["a"] * 10, texts, confidences=[0.9] * 10, name="some")
+
+    assert report.calibration_error == pytest.approx(0.1)
+    assert report.reliability() == [
+        {
+            "low": pytest.approx(13 / 15),
+            "high": pytest.approx(14 / 15),
+            "lines": 10,
+            "confidence": pytest.approx(0.9),
+            "accuracy": pytest.approx(0.8),
+        }
+    ]
+    assert report.to_dict()["calibration_error"] == report.calibration_error
+    assert "calibration error 10.00%" in repr(report)
+
+
+def test_evaluated_lines_have_the_probabilities_of_their_texts():
+    images = np.zeros((2, 4, 8), np.uint8)
+    lines = LineDataset(images, [8, 4], ["a", "b"], Alphabet("ab"), "two")
+    scores = np.array([[0.1, 0.8, 0.1], [0.5, 0.4, 0.1]])
+
+    report = evaluate_lines(lambda batch: np.stack([scores] * 2), lines, Alphabet("ab").with_null())
+
+    assert report.readings == ("a", "a")
+    assert report.confidences == pytest.approx((0.8 * 0.9 + 0.1 * 0.4, 0.8))
+
+
+def test_lines_without_confidences_have_no_calibration_error():
+    report = compare(["a"], ["a"])
+
+    assert report.to_dict()["calibration_error"] is None
+    with pytest.raises(ValueError, match="there must be confidences, got none; give them to comp"):
+        report.calibration_error  # noqa: B018
+    for confidences in ([0.5, 0.5], [1.1], [float("nan")]):
+        with pytest.raises(ValueError, match=r"confidences must be 1 numbers in \[0, 1\]"):
+            compare(["a"], ["a"], confidences=confidences)
+
+
+# When to say nothing
+
+
+def test_the_threshold_takes_as_many_characters_as_wanted_and_no_more():
+    characters = np.random.default_rng(0).permutation(np.arange(1, 101) / 100)
+
+    found = rejection(characters, {"blots": [0.1, 0.105, 0.5], "rules": [0.0]}, accept=0.9)
+
+    assert found.threshold == 0.11
+    assert found.accepted == pytest.approx(0.9)
+    assert found.let_through == {"blots": pytest.approx(1 / 3), "rules": 0.0}
+    assert rejection(characters, {}, accept=1).threshold == 0.01
+
+
+def test_equal_confidences_are_taken_together():
+    found = rejection([0.5, 0.5, 0.5, 0.9], {"same": [0.5]}, accept=0.5)
+
+    assert (found.threshold, found.accepted, found.let_through) == (0.5, 1.0, {"same": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("characters", "others", "accept", "message"),
+    [
+        ([], {}, 0.9, r"characters must be numbers of shape \(n,\), one at least"),
+        ([0.5], {"blots": [np.nan]}, 0.9, "blots must be numbers"),
+        ([[0.5]], {}, 0.9, r"got shape \(1, 1\)"),
+        ([0.5], {}, 0, r"accept must lie in \(0, 1\], got 0"),
+        ([0.5], {}, 1.5, r"accept must lie in \(0, 1\], got 1.5"),
+    ],
+)
+def test_a_threshold_needs_confidences_and_a_share(characters, others, accept, message):
+    with pytest.raises(ValueError, match=message):
+        rejection(characters, others, accept=accept)

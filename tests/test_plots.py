@@ -68,6 +68,28 @@ def test_confusion_writes_counts(report):
     assert sorted(text.get_text() for text in axes.texts) == ["1", "10", "9"]
 
 
+@pytest.mark.parametrize("counted", ["images", "lines"])
+def test_reliability_draws_how_often_each_confidence_is_right(counted):
+    sure, right = [0.9, 0.9, 0.9, 0.6], [True, True, False, True]
+    scores = np.stack([sure, 1 - np.array(sure)], axis=1)
+    report = {
+        "images": evaluation.Report("$x_$", Alphabet("ab"), np.where(right, 0, 1), scores),
+        "lines": evaluation.compare(
+            ["a"] * 4, ["a" if each else "b" for each in right], confidences=sure, name="$x_$"
+        ),
+    }[counted]
+
+    figure = plots.reliability(report)
+
+    upper, lower = figure.axes
+    assert upper.lines[1].get_xdata().tolist() == pytest.approx([0.6, 0.9])
+    assert upper.lines[1].get_ydata().tolist() == pytest.approx([1.0, 2 / 3])
+    assert [bar.get_height() for bar in lower.patches] == [1, 3]
+    assert [bar.get_x() for bar in lower.patches] == pytest.approx([8 / 15, 13 / 15])
+    assert lower.get_ylabel() == counted
+    figure.canvas.draw()
+
+
 def test_strip_has_one_character_an_image_and_errors_in_red(tiny):
     axes = plots.strip(tiny.images[:3], "010", "011").axes[0]
 

@@ -632,6 +632,17 @@ def test_a_line_has_alternatives_as_its_text_is():
     assert sum(p for _, p in line.alternatives) <= 1 + 1e-9
 
 
+def test_a_line_is_as_sure_with_a_search_as_without():
+    scores = np.random.default_rng(0).dirichlet(np.full(27, 0.05), (1, 12))
+    recognizer = LineRecognizer(lambda _: scores, UPPERCASE, (32, 128))
+
+    (plain,), (searched,) = (recognizer.read_crops([row_of(3)], top_k=k) for k in (1, 9))
+
+    same = dict(searched.alternatives)[plain.text]
+    assert plain.confidence == pytest.approx(same, rel=0.02)  # a search drops improbable paths
+    assert plain.confidence > ctc.greedy(scores, UPPERCASE)[0].probability * 1.02
+
+
 def test_a_lexicon_settles_lines_too():
     scores = np.full((1, 4, 27), 1e-4)
     scores[0, [0, 1, 2, 3], [1, 0, 2, 0]] = 0.9

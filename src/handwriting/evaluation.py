@@ -4,12 +4,13 @@ import dataclasses
 import functools
 import html
 import json
+import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from handwriting import ctc
 from handwriting.alphabet import Alphabet, Labels
@@ -19,16 +20,23 @@ from handwriting.files import StrPath, replacing
 from handwriting.images import Image, check
 
 __all__ = [
+    "SAME_SHAPE",
     "LineReport",
+    "Rejection",
     "Report",
     "compare",
     "evaluate",
     "evaluate_lines",
     "predict",
     "predict_lines",
+    "rejection",
 ]
 
+SAME_SHAPE = ("0Oo", "1lI|", *("cC", "sS", "uU", "vV", "wW", "xX", "zZ", "pP", "kK"))
+"""Groups of characters that shape alone cannot tell apart, for :meth:`Report.folded`."""
+
 _SCORES = ("precision", "recall", "f1")
+_BINS = 15
 
 
 def predict(model: Any, images: Image, *, batch_size: int = 1024) -> NDArray[np.float32]:
@@ -137,6 +145,53 @@ class Report:
         order = np.argsort(-self.scores, axis=1, kind="stable")[:, :k]
         return float(np.mean((order == self.labels[:, None]).any(axis=1)))
 
+    def folded(self, groups: Iterable[str] = SAME_SHAPE) -> float:
+        """Share of images read right where the characters of a group count as one, in [0, 1].
+
+        Args:
+            groups: characters that are the same; those that the alphabet lacks do not matter.
+        """
+        first = {character: group[0] for group in groups for character in group}
+        kinds = [first.get(character, character) for character in self.alphabet]
+        of_label = np.array([kinds.index(kind) for kind in kinds])
+        return float(np.mean(of_label[self.predicted] == of_label[self.labels]))
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error, in [0, 1]: how far confidence is from accuracy.
+
+        Images are put into 15 bins of equal width by their highest score; it is the distance
+        between the bins' mean confidence and their share of images read right, weighted by their
+        images.
+
+        Raises:
+            ValueError: the scores are no probabilities.
+
+        Source:
+            Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks. ICML 2017
+            (arXiv 1706.04599), equation 3.
+        """
+        return _calibration_error(self.reliability(), "images")
+
+    def reliability(self) -> list[dict[str, Any]]:
+        """What share of images is read right at which confidence.
+
+        Returns:
+            Rows of ``low`` and ``high``, between which the confidence lies, ``images``, and their
+            mean ``confidence`` and ``accuracy``; only of bins that hold images.
+
+        Raises:
+            ValueError: the scores are no probabilities.
+        """
+        if not self._are_probabilities:
+            raise ValueError(
+                f"scores must be probabilities to be compared with accuracy, each image's summing "
+                f"to 1, got {self.scores[0].min():g} to {self.scores[0].max():g} for the first; "
+                "take their softmax"
+            )
+        right = self.predicted == self.labels
+        return _reliability(self.scores.max(axis=1), right, "images")
+
     @functools.cached_property
     def confusion(self) -> NDArray[np.int64]:
         """(classes, classes) int64: how often the row's character was read as the column's."""
@@ -180,11 +235,15 @@ class Report:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the scores of single images, ready for JSON."""
+        """Everything but the scores of single images, ready for JSON.
+
+        Where the scores are no probabilities, ``calibration_error`` is None.
+        """
         return {
             "dataset": self.name,
             "images": len(self.labels),
             "accuracy": self.accuracy,
+            "calibration_error": self.calibration_error if self._are_probabilities else None,
             "top_k": {str(k): self.top(k) for k in self._ks()},
             "alphabet": list(self.alphabet),
             "per_class": self.per_class(),
@@ -196,13 +255,19 @@ class Report:
         """Write the report as JSON, as a whole or not at all."""
         _write_json(self.to_dict(), path)
 
+    @functools.cached_property
+    def _are_probabilities(self) -> bool:
+        sums = self.scores.sum(axis=1)
+        return bool((self.scores >= 0).all() and np.allclose(sums, 1, atol=0.01))
+
     def _ks(self) -> list[int]:
         return [k for k in (1, 2, 3, 5) if k < len(self.alphabet)]
 
     def _summary(self) -> str:
         right = int((self.predicted == self.labels).sum())
         tops = ", ".join(f"top {k} {self.top(k):.2%}" for k in self._ks()[1:])
-        return f"{self.accuracy:.2%} of {len(self.labels)} images right ({right}); {tops}"
+        gap = f"; calibration error {self.calibration_error:.2%}" if self._are_probabilities else ""
+        return f"{self.accuracy:.2%} of {len(self.labels)} images right ({right}); {tops}{gap}"
 
     def __repr__(self) -> str:
         return f"Report({self.name!r}: {self._summary()})"
@@ -272,6 +337,8 @@ def evaluate_lines(
 ) -> "LineReport":
     """Compare what a model reads in lines, decoded greedily, with their texts.
 
+    How sure a reading is, is the probability of its text, summed over all paths.
+
     Args:
         model: as for :func:`predict_lines`.
         lines: images and their texts, which may hold characters that the model does not know.
@@ -283,20 +350,29 @@ def evaluate_lines(
             alphabet has characters.
     """
     scores, lengths = predict_lines(model, lines, batch_size=batch_size)
-    readings = ctc.greedy(scores, alphabet, lengths=lengths)
-    return compare(lines.texts, [reading.text for reading in readings], name=lines.name)
+    texts = [reading.text for reading in ctc.greedy(scores, alphabet, lengths=lengths)]
+    sure = ctc.likelihood(scores, texts, alphabet, lengths=lengths).tolist()
+    return compare(lines.texts, texts, confidences=sure, name=lines.name)
 
 
-def compare(truths: Sequence[str], readings: Sequence[str], *, name: str = "") -> "LineReport":
+def compare(
+    truths: Sequence[str],
+    readings: Sequence[str],
+    *,
+    confidences: Sequence[float] = (),
+    name: str = "",
+) -> "LineReport":
     """Compare what was read in lines with what is written there.
 
     Args:
         truths: n texts, what is written.
         readings: n texts, what was read.
+        confidences: n numbers in [0, 1], how sure each reading is; or none.
         name: of the dataset.
 
     Raises:
-        ValueError: there are none, or not as many of the one as of the other.
+        ValueError: there are none, or not as many of the one as of the other, or a confidence is
+            not in [0, 1].
         TypeError: one is no sequence of str.
 
     Example:
@@ -308,7 +384,9 @@ characters right by position
         edits  written  read
             1  'HUGO'   'HUG0'
     """
-    return LineReport(name, _texts(truths, "truths"), _texts(readings, "readings"))
+    return LineReport(
+        name, _texts(truths, "truths"), _texts(readings, "readings"), tuple(map(float, confidences))
+    )
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -323,9 +401,11 @@ class LineReport:
         name: of the dataset.
         truths: n texts, what is written.
         readings: n texts, what was read.
+        confidences: n numbers in [0, 1], how sure each reading is; or none.
 
     Raises:
-        ValueError: there are none, or not as many of the one as of the other.
+        ValueError: there are none, or not as many of the one as of the other, or a confidence is
+            not in [0, 1].
 
     Source:
         V. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals",
@@ -335,12 +415,21 @@ class LineReport:
     name: str
     truths: tuple[str, ...]
     readings: tuple[str, ...]
+    confidences: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.truths or len(self.truths) != len(self.readings):
             raise ValueError(
                 "there must be one truth at least and one reading for each, got "
                 f"{len(self.truths)} truths and {len(self.readings)} readings"
+            )
+        sure = np.asarray(self.confidences)
+        if sure.size and (
+            sure.shape != (len(self.truths),) or not ((sure >= 0) & (sure <= 1)).all()
+        ):
+            raise ValueError(
+                f"confidences must be {len(self.truths)} numbers in [0, 1], one for each reading, "
+                f"or none, got {sure.size} from {sure.min():g} to {sure.max():g}"
             )
         for texts in ("truths", "readings"):
             composed = tuple(unicodedata.normalize("NFC", text) for text in getattr(self, texts))
@@ -397,6 +486,31 @@ class LineReport:
         )
         return same / self.characters if self.characters else 1.0
 
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error, in [0, 1]: how far confidence is from the share exact.
+
+        As :attr:`Report.calibration_error`, of whole lines.
+
+        Raises:
+            ValueError: the report has no confidences.
+        """
+        return _calibration_error(self.reliability(), "lines")
+
+    def reliability(self) -> list[dict[str, Any]]:
+        """What share of lines is exact at which confidence.
+
+        Returns:
+            Rows of ``low`` and ``high``, between which the confidence lies, ``lines``, and their
+            mean ``confidence`` and ``accuracy``; only of bins that hold lines.
+
+        Raises:
+            ValueError: the report has no confidences.
+        """
+        if not self.confidences:
+            raise ValueError("there must be confidences, got none; give them to compare")
+        return _reliability(np.array(self.confidences), self.edits == 0, "lines")
+
     def worst(self, n: int = 10) -> list[tuple[int, int, str, str]]:
         """The ``n`` lines with the most edits, as (position, edits, truth, reading).
 
@@ -407,7 +521,10 @@ class LineReport:
         return [(i, edits[i], self.truths[i], self.readings[i]) for i in order if edits[i]]
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures and the worst lines, ready for JSON."""
+        """The figures and the worst lines, ready for JSON.
+
+        Where there are no confidences, ``calibration_error`` is None.
+        """
         return {
             "dataset": self.name,
             "lines": len(self.truths),
@@ -417,6 +534,7 @@ class LineReport:
             "wer": self.wer,
             "exact": self.exact,
             "by_position": self.by_position,
+            "calibration_error": self.calibration_error if self.confidences else None,
             "worst": [list(line) for line in self.worst()],
         }
 
@@ -426,10 +544,11 @@ class LineReport:
 
     def _summary(self) -> str:
         lines = len(self.truths)
+        gap = f"; calibration error {self.calibration_error:.2%}" if self.confidences else ""
         return (
             f"CER {self.cer:.2%} of {self.characters} characters, WER {self.wer:.2%} of "
             f"{self.words} words, {self.exact:.2%} of {lines} exact ({round(self.exact * lines)}); "
-            f"{self.by_position:.2%} of characters right by position"
+            f"{self.by_position:.2%} of characters right by position{gap}"
         )
 
     def __repr__(self) -> str:
@@ -443,6 +562,93 @@ class LineReport:
         wide = max(len(truth) for _, truth, _ in [*worst, (0, "written", "")])
         rows = [f"{edits:5}  {truth:{wide}}  {read}" for edits, truth, read in worst]
         return "\n".join([text, "", f"edits  {'written':{wide}}  read", *rows])
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejection:
+    """What :func:`rejection` found.
+
+    Args:
+        threshold: the confidence from which on something counts as a character.
+        accepted: share of the characters that do, in [0, 1].
+        let_through: share of each kind of other things that do.
+    """
+
+    threshold: float
+    accepted: float
+    let_through: dict[str, float]
+
+
+def rejection(
+    characters: ArrayLike, others: Mapping[str, ArrayLike], *, accept: float = 0.99
+) -> Rejection:
+    """The confidence below which a reader had better say nothing.
+
+    Args:
+        characters: (n,) how sure the reader is of each of n characters, any number that is the
+            higher the surer, such as the highest probability but null's.
+        others: the same of images that are no character, (k,) for each kind of them.
+        accept: in (0, 1], the share of characters to take at least.
+
+    Returns:
+        The highest threshold that takes so many characters, and what else it takes.
+
+    Raises:
+        ValueError: there are no characters or none of a kind, a number is NaN, or ``accept`` is
+            out of range.
+
+    Example:
+        >>> others = {"blots": [0.2, 0.1], "rules": [0.85, 0.1]}
+        >>> rejection([0.9, 0.8, 0.95, 0.3], others, accept=0.75)
+        Rejection(threshold=0.8, accepted=0.75, let_through={'blots': 0.0, 'rules': 0.5})
+    """
+    if not 0 < accept <= 1:
+        raise ValueError(f"accept must lie in (0, 1], got {accept}")
+    sure = np.sort(_confidences(characters, "characters"))[::-1]
+    # A hair less: 0.9 times 10 is more than 9 in floating point.
+    threshold = float(sure[max(1, math.ceil(accept * len(sure) - 1e-9)) - 1])
+    return Rejection(
+        threshold,
+        float(np.mean(sure >= threshold)),
+        {
+            kind: float(np.mean(_confidences(values, kind) >= threshold))
+            for kind, values in others.items()
+        },
+    )
+
+
+def _confidences(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64)
+    if array.ndim != 1 or not array.size or np.isnan(array).any():
+        raise ValueError(
+            f"{name} must be numbers of shape (n,), one at least and none of them NaN, got shape "
+            f"{array.shape}"
+        )
+    return array
+
+
+def _reliability(
+    confidences: NDArray[np.floating[Any]], right: NDArray[np.bool_], counted: str
+) -> list[dict[str, Any]]:
+    """Bins of equal width, without their lower and with their upper edge."""
+    edges = np.linspace(0, 1, _BINS + 1)
+    which = np.digitize(confidences, edges[1:-1], right=True)
+    return [
+        {
+            "low": float(edges[i]),
+            "high": float(edges[i + 1]),
+            counted: int(inside.sum()),
+            "confidence": float(confidences[inside].mean(dtype=np.float64)),
+            "accuracy": float(right[inside].mean()),
+        }
+        for i in range(_BINS)
+        if (inside := which == i).any()
+    ]
+
+
+def _calibration_error(rows: list[dict[str, Any]], counted: str) -> float:
+    gaps = [row[counted] * abs(row["confidence"] - row["accuracy"]) for row in rows]
+    return float(sum(gaps) / sum(row[counted] for row in rows))
 
 
 def _write_json(value: Any, path: StrPath) -> None:

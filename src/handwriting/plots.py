@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from handwriting.data import CharacterDataset, LineDataset
-from handwriting.evaluation import Report
+from handwriting.evaluation import LineReport, Report
 from handwriting.images import Image
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "lines",
     "predictions",
     "reading",
+    "reliability",
     "samples",
     "strip",
     "training_curves",
@@ -260,6 +261,38 @@ def reading(found: "Reading") -> "Figure":
         size = min(12.0, max(4.0, 0.45 * box.height / factor * 72 / _DPI))
         axes.text(box.left, box.top - 1, _text(word.text), fontsize=size, color=color, va="bottom")
     _no_frame(axes)
+    return figure
+
+
+def reliability(report: Report | LineReport) -> "Figure":
+    """How often a reader is right that is so sure: it should be as often as it says.
+
+    Dots are the bins of the report's ``reliability``: their mean confidence and what share is
+    right. Above the dashed line the reader is too modest, below it too sure. The bars tell how many
+    images (or lines) each bin holds.
+
+    Args:
+        report: of :func:`handwriting.evaluation.evaluate` or ``evaluate_lines``.
+
+    Raises:
+        ValueError: it has no confidences, as ``reliability`` says.
+    """
+    rows = report.reliability()
+    counted = "lines" if isinstance(report, LineReport) else "images"
+    figure = _figure(4.2, 4.8)
+    upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
+    upper.plot([0, 1], [0, 1], "--", color="gray", lw=1)
+    sure, right = ([row[name] for row in rows] for name in ("confidence", "accuracy"))
+    upper.plot(sure, right, "o-", color=_BLUE, ms=4)
+    upper.set_xlim(0, 1)
+    upper.set_ylim(0, 1.02)
+    upper.set_ylabel("share right")
+    upper.grid(alpha=0.3)
+    upper.set_title(_text(f"{report.name}\ncalibration error {report.calibration_error:.2%}"))
+    lows, widths = [row["low"] for row in rows], [row["high"] - row["low"] for row in rows]
+    lower.bar(lows, [row[counted] for row in rows], widths, align="edge", color=_BLUE, ec="white")
+    lower.set_xlabel("confidence")
+    lower.set_ylabel(counted)
     return figure
 
 

@@ -7,7 +7,7 @@ blank is label 0, the null of :meth:`handwriting.alphabet.Alphabet.with_null`.
 
 :func:`targets` makes of texts what a CTC loss takes. :func:`greedy` reads the best path;
 :func:`beam` sums over paths, and can weigh in an :class:`Ngram` model of characters and a
-:class:`Lexicon`.
+:class:`Lexicon`. :func:`likelihood` tells how probable a text is.
 
     >>> import numpy as np
     >>> from handwriting.alphabet import Alphabet
@@ -20,7 +20,7 @@ Source:
     Labelling Unsegmented Sequence Data with Recurrent Neural Networks", ICML 2006.
 """
 
-from handwriting.ctc.decoding import beam, greedy
+from handwriting.ctc.decoding import beam, greedy, likelihood
 from handwriting.ctc.hypothesis import Hypothesis
 from handwriting.ctc.lexicon import Lexicon
 from handwriting.ctc.ngram import Ngram
@@ -33,6 +33,7 @@ __all__ = [
     "Targets",
     "beam",
     "greedy",
+    "likelihood",
     "steps_needed",
     "targets",
 ]

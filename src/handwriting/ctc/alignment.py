@@ -1,4 +1,4 @@
-"""Where on a path the characters of a text are."""
+"""Texts laid along scores: where their characters are, and how probable they are."""
 
 import itertools
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from handwriting.alphabet import Labels
 
-__all__ = ["Place", "align", "places"]
+__all__ = ["Place", "align", "likelihoods", "places"]
 
 # The confidences and the spans of the characters of one line.
 Place = tuple[tuple[float, ...], tuple[tuple[int, int], ...]]
@@ -57,13 +57,8 @@ def align(
         text is written, counted from 1; and the probability of each step.
     """
     n, steps, _ = scores.shape
-    states = 2 * max(map(len, texts), default=0) + 1
-    # Blank, first character, blank, second character, ..., blank.
-    classes = np.zeros((n, states), np.int64)
-    for row, text in zip(classes, texts, strict=True):
-        row[1 : 2 * len(text) : 2] = text
-    skips = np.zeros((n, states), bool)
-    skips[:, 2:] = (classes[:, 2:] > 0) & (classes[:, 2:] != classes[:, :-2])
+    classes, skips = _states(texts)
+    states = classes.shape[1]
     with np.errstate(divide="ignore"):
         logs = np.log(np.take_along_axis(scores, classes[:, None, :], axis=2), dtype=np.float64)
     came = np.zeros((steps, n, states), np.int8)
@@ -90,3 +85,50 @@ def align(
     outside = np.arange(steps) >= lengths[:, None]
     path[outside] = 0
     return path, np.where(outside, 1, np.exp(best))
+
+
+def likelihoods(
+    scores: NDArray[Any], lengths: Labels, texts: Sequence[Labels]
+) -> NDArray[np.float64]:
+    """The probability of each text, summed over all paths through the scores of its line (forward).
+
+    Args:
+        scores: (n, steps, classes) probabilities.
+        lengths: (n,) steps that count.
+        texts: n arrays of labels above 0.
+
+    Returns:
+        (n,), 0 for texts that need more steps than there are.
+    """
+    n, steps, _ = scores.shape
+    classes, skips = _states(texts)
+    ends = np.array([2 * len(text) for text in texts], np.int64)
+    inside = np.arange(classes.shape[1]) <= ends[:, None]
+    emitted = np.take_along_axis(scores, classes[:, None, :], axis=2) * inside[:, None]
+    # Shares of each step's sum, whose logarithms are added up: products would become too small.
+    reached = np.zeros((n, classes.shape[1] + 2))
+    reached[:, 2] = 1
+    totals = np.zeros(n)
+    for step in range(steps):
+        came = reached[:, 2:] + reached[:, 1:-1] + np.where(skips, reached[:, :-2], 0)
+        came *= emitted[:, step]
+        sums = came.sum(axis=1)
+        going = (step < lengths) & (sums > 0)
+        reached[going, 2:] = came[going] / sums[going, None]
+        totals[going] += np.log(sums[going])
+        totals[(step < lengths) & (sums == 0)] = -np.inf
+    lines = np.arange(n)
+    # The path ends in the blank after the last character, or in that character.
+    last = reached[lines, ends + 2] + np.where(ends > 0, reached[lines, ends + 1], 0)
+    return np.asarray(np.minimum(1, np.exp(totals) * last))
+
+
+def _states(texts: Sequence[Labels]) -> tuple[Labels, NDArray[np.bool_]]:
+    """The class of each state of each text, and which can be come to from two states before."""
+    # Blank, first character, blank, second character, ..., blank.
+    classes = np.zeros((len(texts), 2 * max(map(len, texts), default=0) + 1), np.int64)
+    for row, text in zip(classes, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = text
+    skips = np.zeros(classes.shape, bool)
+    skips[:, 2:] = (classes[:, 2:] > 0) & (classes[:, 2:] != classes[:, :-2])
+    return classes, skips

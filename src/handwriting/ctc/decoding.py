@@ -2,19 +2,20 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handwriting.alphabet import Alphabet, Labels
-from handwriting.ctc.alignment import Place, align, places
+from handwriting.ctc.alignment import Place, align, likelihoods, places
 from handwriting.ctc.hypothesis import Hypothesis
 from handwriting.ctc.lexicon import Lexicon
 from handwriting.ctc.ngram import Ngram
 from handwriting.ctc.search import Found, Search, steps_of
 
-__all__ = ["beam", "greedy"]
+__all__ = ["beam", "greedy", "likelihood"]
 
 Scores = NDArray[np.floating[Any]]
 _BATCH = 256  # lines at once: bounds the memory
@@ -59,6 +60,45 @@ def greedy(
     """
     alphabet = alphabet.with_null()
     return _best_paths(scores, _checked(scores, alphabet, lengths), alphabet)
+
+
+def likelihood(
+    scores: Scores, texts: Sequence[str], alphabet: Alphabet, *, lengths: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """The probability of each line's text, summed over all paths.
+
+    It says how sure a reading is. The probability of the best path, as :func:`greedy` tells it, is
+    that of the text with every character at one certain step, and so far lower.
+
+    Args:
+        scores: as for :func:`greedy`.
+        texts: n, of characters of the alphabet.
+        alphabet: as for :func:`greedy`.
+        lengths: as for :func:`greedy`.
+
+    Returns:
+        (n,) float64 in [0, 1]; 0 for a text that needs more steps than its line has.
+
+    Raises:
+        ValueError: as for :func:`greedy`, or ``texts`` are not as many, or have other characters.
+
+    Example:
+        >>> from handwriting.alphabet import Alphabet
+        >>> scores = np.array([[[0.1, 0.8, 0.1], [0.5, 0.4, 0.1], [0.1, 0.1, 0.8]]])
+        >>> likelihood(scores, ["no"], Alphabet("no")).round(3)
+        array([0.672])
+
+    Source:
+        Graves et al. 2006, section 4.1: the forward algorithm.
+    """
+    alphabet = alphabet.with_null()
+    counted = _checked(scores, alphabet, lengths)
+    if isinstance(texts, str) or len(texts) != len(scores):
+        raise ValueError(f"texts must be {len(scores)}, one for each line, got {texts!r:.60}")
+    labels = [alphabet.encode(text) for text in texts]
+    parts = [slice(start, start + _BATCH) for start in range(0, len(labels), _BATCH)]
+    found = [likelihoods(scores[part], counted[part], labels[part]) for part in parts]
+    return np.concatenate([np.zeros(0), *found])
 
 
 def _best_paths(scores: Scores, lengths: Labels, alphabet: Alphabet) -> list[Hypothesis]:

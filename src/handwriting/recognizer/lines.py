@@ -201,7 +201,10 @@ class LineRecognizer:
         top_k: int,
     ) -> list[list[Hypothesis]]:
         if lexicon is None and ngram is None and top_k == 1:
-            return [[each] for each in ctc.greedy(scores, self.alphabet, lengths=steps)]
+            read = ctc.greedy(scores, self.alphabet, lengths=steps)
+            texts = [each.text for each in read]
+            sure = ctc.likelihood(scores, texts, self.alphabet, lengths=steps).tolist()
+            return [[each._replace(probability=p)] for each, p in zip(read, sure, strict=True)]
         return ctc.beam(
             scores,
             self.alphabet,

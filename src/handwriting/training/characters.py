@@ -32,7 +32,7 @@ from handwriting.training.callbacks import (
     wants_progress,
 )
 
-__all__ = ["Augmentation", "Batches", "augment", "fit"]
+__all__ = ["Augmentation", "Batches", "augment", "check_fits", "fit"]
 
 Schedule = Literal["cosine", "plateau", "constant"]
 Epochs = Callable[[int], CharacterDataset]
@@ -124,7 +124,7 @@ def fit(
     check_arguments(epochs=epochs, batch_size=batch_size, patience=patience)
     _check_options(learning_rate, schedule, label_smoothing)
     train, afresh = _first(train, validation)
-    _check_fits(model, train)
+    check_fits(model, train)
     if checkpoint is not None:
         models.check_savable(model, checkpoint)
     _check_outputs(checkpoint, csv, tensorboard)
@@ -300,7 +300,7 @@ def _hold_back(
     if validation is None:
         return None, None
     if isinstance(validation, CharacterDataset):
-        _check_fits(model, validation)
+        check_fits(model, validation)
         if validation.alphabet != train.alphabet:
             raise ValueError(
                 "validation must have the alphabet of the training set, got "
@@ -374,7 +374,8 @@ def _check_outputs(
         Path(tensorboard).mkdir(parents=True, exist_ok=True)
 
 
-def _check_fits(model: keras.Model, dataset: CharacterDataset) -> None:
+def check_fits(model: keras.Model, dataset: CharacterDataset) -> None:
+    """Refuse images that the model cannot take, and no images."""
     if not len(dataset):
         raise ValueError(f"there must be images to learn from, got none in {dataset!r}")
     eats, gives = model.input_shape, model.output_shape

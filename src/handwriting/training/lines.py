@@ -30,7 +30,7 @@ from handwriting.training.callbacks import (
     wants_progress,
 )
 
-__all__ = ["LineBatches", "fit_lines"]
+__all__ = ["LineBatches", "Sets", "as_sets", "check_fits", "fit_lines", "steps_of"]
 
 Sets = LineDataset | Sequence[LineDataset]
 Epochs = Callable[[int], Sets]
@@ -109,8 +109,8 @@ def fit_lines(
     sets, afresh = _first(train)
     if isinstance(validation, float):
         sets, validation = _hold_back(sets, validation, afresh, seed)
-    watched = () if validation is None else _as_sets(validation)
-    _check_fits(model, sets, watched)
+    watched = () if validation is None else as_sets(validation)
+    check_fits(model, sets, watched)
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
     batches = LineBatches(sets, step=_step(model, sets[0]), afresh=afresh, **options)
     if optimizer is None:
@@ -181,7 +181,7 @@ class LineBatches(keras.utils.PyDataset):
         self._seed = seed
         self._augmentation = augmentation
         self._afresh = afresh
-        self._sets = self._take(_as_sets(sets))
+        self._sets = self._take(as_sets(sets))
         self._batches: list[_Batch] = []
         self.start(0)
 
@@ -194,7 +194,7 @@ class LineBatches(keras.utils.PyDataset):
         if self._augmentation is not None:
             rng = np.random.default_rng((self._seed, 1 + self._epoch, index))
             images, widths = augment_lines(images, widths, self._augmentation, rng=rng)
-        steps = np.maximum(_steps(widths, self._step), part.needed[which])
+        steps = np.maximum(steps_of(widths, self._step), part.needed[which])
         targets = np.concatenate([steps[:, None], part.labels[which]], axis=1)
         return images, targets.astype(np.int32)
 
@@ -209,9 +209,10 @@ class LineBatches(keras.utils.PyDataset):
 
     def start(self, epoch: int) -> None:
         """Make the batches of an epoch, counted from 0; it is the next one to begin."""
-        self._epoch, self._begun = epoch, False
+        self._epoch = epoch
+        self._begun = False
         if self._afresh is not None and epoch:
-            self._sets = self._take(_as_sets(self._afresh(epoch)))
+            self._sets = self._take(as_sets(self._afresh(epoch)))
         rng = np.random.default_rng((self._seed, epoch))
         batches = [batch for part in self._sets for batch in self._cut(part, rng, epoch)]
         if self._batches and len(batches) != len(self._batches):
@@ -248,7 +249,7 @@ class _Part(NamedTuple):
 
     @classmethod
     def of(cls, lines: LineDataset, step: float) -> "_Part":
-        made = ctc.targets(lines.texts, lines.alphabet, steps=_steps(lines.widths, step))
+        made = ctc.targets(lines.texts, lines.alphabet, steps=steps_of(lines.widths, step))
         needed = np.array([ctc.steps_needed(text) for text in lines.texts])
         return cls(lines, made.labels, made.lengths, needed)
 
@@ -260,15 +261,16 @@ class _Batch(NamedTuple):
     which: Labels
 
 
-def _as_sets(sets: Sets) -> Sequence[LineDataset]:
+def as_sets(sets: Sets) -> Sequence[LineDataset]:
+    """One set as several."""
     return [sets] if isinstance(sets, LineDataset) else list(sets)
 
 
 def _first(train: Sets | Epochs) -> tuple[Sequence[LineDataset], Epochs | None]:
     """The sets of the first epoch, and what makes the others where they differ."""
     if callable(train):
-        return _as_sets(train(0)), train
-    return _as_sets(train), None
+        return as_sets(train(0)), train
+    return as_sets(train), None
 
 
 def _hold_back(
@@ -290,8 +292,8 @@ def _step(model: keras.Model, lines: LineDataset) -> float:
     return float(width / steps)
 
 
-def _steps(widths: Labels, step: float) -> Labels:
-    """How many time steps each line takes up."""
+def steps_of(widths: Labels, step: float) -> Labels:
+    """How many time steps of so many pixels each line takes up."""
     # A rounding error is no further step.
     return np.ceil(widths / step - 1e-6).astype(np.int64)
 
@@ -315,7 +317,7 @@ def _read(model: Any, lines: LineDataset, alphabet: Alphabet) -> list[str]:
     for first in range(0, len(lines), count):
         part = slice(first, first + count)
         scores = np.asarray(model.predict_on_batch(np.ascontiguousarray(lines.images[part])))
-        steps = _steps(lines.widths[part], lines.image_shape[1] / scores.shape[1])
+        steps = steps_of(lines.widths[part], lines.image_shape[1] / scores.shape[1])
         texts += [reading.text for reading in ctc.greedy(scores, alphabet, lengths=steps)]
     return texts
 
@@ -489,9 +491,10 @@ def _check_options(
             check_writable(path)
 
 
-def _check_fits(
-    model: keras.Model, train: Sequence[LineDataset], validation: Sequence[LineDataset]
+def check_fits(
+    model: keras.Model, train: Sequence[LineDataset], validation: Sequence[LineDataset] = ()
 ) -> None:
+    """Refuse lines that the model cannot take, and no lines."""
     (height, width), gives = model.input_shape[1:3], model.output_shape
     for lines in (*train, *validation):
         if not len(lines):
