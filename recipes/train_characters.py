@@ -11,19 +11,16 @@ measured once, at the end. OUT/MODEL.keras is the model, OUT/MODEL.json what was
 OUT/MODEL.png the curves.
 """
 
-import argparse
 import dataclasses
-import json
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import character_training
 import characters_data
-import keras
 import numpy as np
+from character_training import AUGMENTATION, measured
 from characters_data import ALPHABET, RECIPE
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -36,7 +33,6 @@ from handwriting.strokes import StrokeDataset, Style
 STYLE = Style(
     width=(1.0, 3.8), ink=(170, 255), slant=20, rotation=8, aspect=0.2, wave=0.03, size=0.1, shift=2
 )
-AUGMENTATION = hw.training.Augmentation(shift=0.05, rotate=8, scale=0.1, shear=10)
 LEAST = 500  # of each character in an epoch
 MNIST_SHARE, PAPER_TIMES, NULL_SHARE = 1 / 3, 3, 0.04
 
@@ -98,66 +94,38 @@ def worn(images: Image, rng: np.random.Generator) -> Image:
 
 def main() -> None:
     """Train, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = character_training.parser(__doc__, model="vgg_small", epochs=20)
     parser.add_argument("--strokes", required=True, type=Path, help="UNIPEN's characters")
     parser.add_argument("--mnist", required=True, help="the folder of MNIST's files")
     parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
-    parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
-    parser.add_argument("--model", default="vgg_small", choices=hw.models.NAMES)
-    parser.add_argument("--epochs", default=20, type=int)
-    parser.add_argument("--batch-size", default=128, type=int)
-    parser.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
-    parser.add_argument("--seed", default=0, type=int)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
     parts, held_back, tests = characters_data.parts(
         options.strokes, options.mnist, options.paper, share=options.share, seed=options.seed
     )
     learnt = Sources(*parts, options.seed)
     model = hw.models.build(options.model, ALPHABET, (28, 28), rng=options.seed)
-    steps = options.epochs * -(-len(learnt.epoch(0)) // options.batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=0.0, warmup_target=2e-3, warmup_steps=max(1, steps // 20)
-    )
-    history = hw.training.fit(
+    images = len(learnt.epoch(0))
+    history, minutes = character_training.train(
         model,
         learnt.epoch,
+        images,
+        options,
         validation=held_back,
-        epochs=options.epochs,
-        patience=options.epochs,
-        batch_size=options.batch_size,
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-2, global_clipnorm=1.0),
-        label_smoothing=0.05,
         checkpoint=options.out / f"{options.model}.keras",
-        progress=True,
-        rng=options.seed,
     )
     facts = {
         "model": options.model,
         "parameters": model.count_params(),
         "epochs": options.epochs,
-        "images an epoch": len(learnt.epoch(0)),
-        "minutes": round((time.perf_counter() - start) / 60, 1),
+        "images an epoch": images,
+        "minutes": minutes,
         "tests": {name: measured(model, test) for name, test in tests.items()},
         "history": history,
     }
     for name, figures in facts["tests"].items():
         print(f"{name:10}", {key: f"{value:.2%}" for key, value in figures.items()}, flush=True)
-    path = options.out / f"{options.model}.json"
-    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    curves = hw.plots.training_curves(history)
-    curves.savefig(options.out / f"{options.model}.png", bbox_inches="tight")
-
-
-def measured(model: Any, test: CharacterDataset) -> dict[str, float]:
-    """Shares of images read right: at once, among three, and but for what looks alike."""
-    report = hw.evaluation.evaluate(model, test)
-    return {
-        "top 1": report.accuracy,
-        "top 3": report.top(3),
-        "folded": report.folded(),
-    }
+    character_training.write(options.out, options.model, facts)
 
 
 if __name__ == "__main__":

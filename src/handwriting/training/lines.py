@@ -183,6 +183,7 @@ class LineBatches(keras.utils.PyDataset):
         self._afresh = afresh
         self._sets = self._take(as_sets(sets))
         self._batches: list[_Batch] = []
+        self._begun = False
         self.start(0)
 
     def __len__(self) -> int:
