@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from handwriting import evaluation, export, models, recognizer
+from handwriting import evaluation, export, models, recognizer, training
 from handwriting.alphabet import DIGITS, Alphabet
 from handwriting.datasets import digits
 from handwriting.errors import CorruptFileError, HandwritingError, MissingDataError
@@ -47,11 +47,60 @@ def test_an_exported_model_says_what_it_is(exported):
 def test_half_precision_halves_the_file_and_hardly_changes_scores(lenet, exported, tmp_path):
     path, images = tmp_path / "half.onnx", digits.load("test").images
 
-    export.onnx(lenet, path, alphabet=DIGITS, half=True)
+    export.onnx(lenet, path, alphabet=DIGITS, precision="float16")
 
     assert path.stat().st_size < 0.55 * exported.stat().st_size
     difference = np.abs(Predictor(path)(images) - evaluation.predict(lenet, images)).max()
     assert 0 < difference < 5e-3
+
+
+def test_whole_numbers_quarter_the_file_and_hardly_change_what_is_read(tmp_path):
+    train, test = digits.load("train"), digits.load("test")
+    model, path = models.vgg_small(train.alphabet, rng=0), tmp_path / "int8.onnx"
+    training.fit(model, train, validation=None, epochs=6, rng=0)
+
+    export.onnx(
+        model, path, alphabet=DIGITS, recipe="emnist", images=train.images[:200], precision="int8"
+    )
+
+    found, wanted = Predictor(path)(test.images), evaluation.predict(model, test.images)
+    assert path.stat().st_size < 0.4 * 4 * model.count_params()
+    assert np.mean(found.argmax(axis=1) == wanted.argmax(axis=1)) > 0.98
+    assert np.abs(found - wanted).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "int4"}, "precision must be one of .*, got 'int4'"),
+        ({"precision": "int8"}, "at least 100 images like those that will be read, got none"),
+        ({"precision": "int8", "images": np.zeros((99, 28, 28), np.uint8)}, "read, got 99"),
+    ],
+)
+def test_wrong_precisions_are_refused(lenet, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        export.onnx(lenet, tmp_path / "no.onnx", alphabet=DIGITS, **options)
+
+
+def test_whole_numbers_that_read_otherwise_are_refused():
+    with pytest.raises(HandwritingError, match="nothing was written"):
+        export._compare(np.eye(10), np.roll(np.eye(10), 1, axis=1), "int8")
+
+
+def test_readers_of_any_width_are_exported(tmp_path):
+    model, path = models.crnn_small(Alphabet("AB"), (16, None), rng=0), tmp_path / "lines.onnx"
+
+    export.onnx(model, path, alphabet=Alphabet("AB"), recipe="line")
+    predictor = Predictor(path)
+
+    assert predictor.facts.image_shape == (16, None)
+    for width in (32, 64):
+        images = np.random.default_rng(0).integers(0, 256, (3, 16, width), dtype=np.uint8)
+        np.testing.assert_allclose(
+            predictor(images), model.predict_on_batch(images), rtol=0, atol=1e-5
+        )
+    with pytest.raises(ValueError, match="of shape \\(n, 16, a multiple of 4\\), got"):
+        predictor(images[:, :, :30])
 
 
 def test_a_reader_of_lines_is_exported_with_the_blank(tmp_path):
@@ -114,7 +163,7 @@ def test_an_export_that_differs_is_not_written(lenet, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_TOLERANCE", {"float32": 0.0, "float16": 0.0})
 
     with pytest.raises(HandwritingError, match=r"scores that differ by .* nothing was written"):
-        export.onnx(lenet, tmp_path / "m.onnx", alphabet=DIGITS, half=True)
+        export.onnx(lenet, tmp_path / "m.onnx", alphabet=DIGITS, precision="float16")
 
     assert not list(tmp_path.iterdir())
 

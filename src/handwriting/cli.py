@@ -533,7 +533,7 @@ def export(model: Path, out: Path | None, half: bool) -> None:
         out,
         alphabet=card.alphabet,
         recipe=card.recipe,
-        half=half,
+        precision="float16" if half else "float32",
     )
     click.echo(str(out))
 
