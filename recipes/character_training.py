@@ -29,6 +29,7 @@ def parser(description: str, **defaults: Any) -> argparse.ArgumentParser:
     result.add_argument("--epochs", type=int)
     result.add_argument("--batch-size", default=128, type=int)
     result.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
+    result.add_argument("--rate", default=RATE, type=float, help="the highest learning rate")
     result.add_argument("--seed", default=0, type=int)
     result.set_defaults(**defaults)
     return result
@@ -44,7 +45,7 @@ def optimizer(images: int, options: argparse.Namespace) -> keras.Optimizer:
     steps = options.epochs * -(-images // options.batch_size)
     rising = max(1, round(steps * WARM_UP))
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - rising), warmup_target=RATE, warmup_steps=rising
+        0.0, max(1, steps - rising), warmup_target=options.rate, warmup_steps=rising
     )
     return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY, global_clipnorm=CLIP)
 

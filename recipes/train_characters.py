@@ -1,10 +1,12 @@
 """Train a reader of single characters: the 94 printable ones of ASCII, and null.
 
     python recipes/train_characters.py --strokes characters.npz --mnist FOLDER
-        --paper characters62.npz --out FOLDER [--model vgg_small] [--epochs 20] [--share 1]
+        --paper characters62.npz --out FOLDER [--model vgg_deep] [--epochs 24] [--calm 6]
+        [--start FILE] [--share 1]
 
 It learns from UNIPEN's pen strokes, drawn afresh in each epoch as many pens and hands would, from
-MNIST, from characters on paper and from images of nothing. Of what is learnt from, whole writers
+MNIST, from characters on paper and from images of nothing; in the last epochs they are changed
+less, so that it ends near what it will meet. Of what is learnt from, whole writers
 and some images are held back: the weights of the epoch that reads them best are kept. Writers of
 the strokes' validation part, a part of the paper and MNIST's test images choose nothing and are
 measured once, at the end. OUT/MODEL.keras is the model, OUT/MODEL.json what was measured,
@@ -33,6 +35,11 @@ from handwriting.strokes import StrokeDataset, Style
 STYLE = Style(
     width=(1.0, 3.8), ink=(170, 255), slant=20, rotation=8, aspect=0.2, wave=0.03, size=0.1, shift=2
 )
+CALM = dataclasses.replace(
+    STYLE, width=(1.2, 3.2), slant=8, rotation=4, aspect=0.1, wave=0.012, size=0.05, shift=1
+)
+CALMLY_MOVED = hw.training.Augmentation(shift=0.03, rotate=4, scale=0.05, shear=5)
+WORN, CALMLY_WORN = 1.0, 0.35  # shares of the images
 LEAST = 500  # of each character in an epoch
 MNIST_SHARE, PAPER_TIMES, NULL_SHARE = 1 / 3, 3, 0.04
 
@@ -45,18 +52,25 @@ class Sources:
     mnist: CharacterDataset
     paper: CharacterDataset
     seed: int
+    calm_from: int
 
     def epoch(self, number: int) -> CharacterDataset:
         """All images of one epoch."""
         rng = np.random.default_rng((self.seed, number))
-        drawn = hw.strokes.to_characters(
-            self.strokes.select(self._balanced(rng)), ALPHABET, style=STYLE, rng=rng
-        )
+        calm = number >= self.calm_from
+        chosen = self.strokes.select(self._balanced(rng))
+        style = CALM if calm else STYLE
+        drawn = hw.strokes.to_characters(chosen, ALPHABET, style=style, rng=rng)
         digits = self.mnist.sample(round(MNIST_SHARE * len(self.mnist)), rng=rng)
         parts = [drawn, digits, *[self.paper] * PAPER_TIMES]
-        images = np.concatenate([drawn.images, *(self._moved(p.images, rng) for p in parts[1:])])
+        moved = CALMLY_MOVED if calm else AUGMENTATION
+        images = np.concatenate(
+            [drawn.images, *(hw.training.augment(p.images, moved, rng=rng) for p in parts[1:])]
+        )
+        which = np.flatnonzero(rng.random(len(images)) < (CALMLY_WORN if calm else WORN))
+        images[which] = worn(images[which], rng)
         labels = np.concatenate([part.labels for part in parts])
-        whole = CharacterDataset(worn(images, rng), labels, ALPHABET, "characters", RECIPE)
+        whole = CharacterDataset(images, labels, ALPHABET, "characters", RECIPE)
         return whole.with_null(NULL_SHARE, rng=rng)
 
     def _balanced(self, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -69,9 +83,6 @@ class Sources:
             if count < least
         ]
         return np.concatenate([np.arange(len(labels)), *more]).astype(np.int64)
-
-    def _moved(self, images: Image, rng: np.random.Generator) -> Image:
-        return hw.training.augment(images, AUGMENTATION, rng=rng)
 
 
 def worn(images: Image, rng: np.random.Generator) -> Image:
@@ -94,17 +105,23 @@ def worn(images: Image, rng: np.random.Generator) -> Image:
 
 def main() -> None:
     """Train, measure, write."""
-    parser = character_training.parser(__doc__, model="vgg_small", epochs=20)
+    parser = character_training.parser(__doc__, model="vgg_deep", epochs=24)
     parser.add_argument("--strokes", required=True, type=Path, help="UNIPEN's characters")
     parser.add_argument("--mnist", required=True, help="the folder of MNIST's files")
     parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
+    parser.add_argument("--calm", default=6, type=int, help="epochs at the end, changed less")
+    parser.add_argument("--start", type=Path, help="a model to go on from")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     parts, held_back, tests = characters_data.parts(
         options.strokes, options.mnist, options.paper, share=options.share, seed=options.seed
     )
-    learnt = Sources(*parts, options.seed)
-    model = hw.models.build(options.model, ALPHABET, (28, 28), rng=options.seed)
+    learnt = Sources(*parts, options.seed, options.epochs - options.calm)
+    model = (
+        hw.models.load(options.start)
+        if options.start
+        else hw.models.build(options.model, ALPHABET, (28, 28), rng=options.seed)
+    )
     images = len(learnt.epoch(0))
     history, minutes = character_training.train(
         model,

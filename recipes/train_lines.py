@@ -45,6 +45,7 @@ SAME = str.maketrans("\u2019\u2018\u201c\u201d\u2013\u2014\u00a0", "''\"\"-- ")
 HEIGHT = 48
 WIDTHS = (64, 96, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1344)
 BATCH = 8  # of the widest
+STEP = 4  # pixels for each of the models' time steps
 STYLE = Style(
     width=(1.0, 3.4),
     ink=(150, 255),
@@ -56,6 +57,8 @@ STYLE = Style(
     shift=6,
 )
 SMALL = dataclasses.replace(STYLE, width=(0.8, 2.2), size=0.35)  # for long texts
+NARROW = dataclasses.replace(STYLE, size=0.15)  # for letters narrower than this, to the height
+NARROW_BELOW = 0.45
 PLAIN = Style(width=(2.0, 2.0))
 WORDS, TEXTS, NAMES = 0.6, 0.7, 0.5  # shares of each source in an epoch
 HELD_BACK = {"strokes": 0.03, "copiste": 0.05, "names": 0.03}
@@ -90,7 +93,9 @@ class Sources:
         """All lines of one epoch, by their widths."""
         rng = np.random.default_rng((self.seed, number))
         found: list[LineDataset] = []
-        found += self._drawn(self.words, WORDS, STYLE, rng)
+        narrow = per_letter(self.words) < NARROW_BELOW
+        found += self._drawn(self.words.select(narrow), WORDS, NARROW, rng)
+        found += self._drawn(self.words.select(~narrow), WORDS, STYLE, rng)
         found += self._drawn(self.texts, TEXTS, SMALL, rng)
         found += in_sets(self.copiste, room=1.12, augmented=rng)
         rows = self._turn(len(self.names.texts), NAMES, number)
@@ -108,7 +113,7 @@ class Sources:
             lines = hw.strokes.to_lines(
                 strokes.select(some), ALPHABET, (HEIGHT, width), style=style, rng=rng
             )
-            yield dataclasses.replace(lines, images=worn(lines.images, rng))
+            yield legible(dataclasses.replace(lines, images=worn(lines.images, rng)), rng)
 
     def _turn(self, n: int, share: float, number: int) -> NDArray[np.int64]:
         """Another part of n in each epoch, until all were there."""
@@ -121,6 +126,20 @@ def nominal(strokes: StrokeDataset) -> NDArray[np.float64]:
     """How wide samples are when they are as high as an image, in pixels."""
     sizes = strokes.sizes.astype(np.float64)
     return HEIGHT * sizes[:, 1] / np.maximum(sizes[:, 0], 1e-3)
+
+
+def per_letter(strokes: StrokeDataset) -> NDArray[np.float64]:
+    """How wide letters are in the mean, to the height of the sample."""
+    return nominal(strokes) / HEIGHT / np.array([max(1, len(text)) for text in strokes.texts])
+
+
+def legible(lines: LineDataset, rng: np.random.Generator) -> LineDataset:
+    """As many lines, with others in place of those that became too narrow for their text."""
+    steps = -(-lines.widths // STEP)
+    good = np.array([hw.ctc.steps_needed(text) for text in lines.texts]) <= steps
+    rows = np.arange(len(lines))
+    rows[~good] = rng.choice(rows[good], np.count_nonzero(~good))
+    return lines.select(rows)
 
 
 def fitting(widths: Sequence[float] | NDArray[np.float64]) -> list[int]:
@@ -145,7 +164,8 @@ def in_sets(
             change = hw.training.LineAugmentation(shift=(0.08, 0.2), scale=0.15)
             images, widths = hw.training.augment_lines(images, widths, change, rng=augmented)
         texts = [lines.texts[i] for i in rows]
-        yield LineDataset(images, widths, texts, alphabet, "lines", "line")
+        found = LineDataset(images, widths, texts, alphabet, "lines", "line")
+        yield found if augmented is None else legible(found, augmented)
 
 
 def together(sets: Iterable[LineDataset]) -> list[LineDataset]:
@@ -175,11 +195,9 @@ def worn(images: Image, rng: np.random.Generator) -> Image:
 def read_strokes(path: Path, split: str, kind: int) -> StrokeDataset:
     """Words (kind 7), or those texts (kind 8) that stand on one line."""
     strokes = StrokeDataset.open(path, split=split, kinds=[kind])
-    each = nominal(strokes) / HEIGHT / np.array([max(1, len(text)) for text in strokes.texts])
-    good = (each > 0.12) & (each < 4) & (nominal(strokes) < 1.3 * WIDTHS[-1])
-    if kind == 8:
-        good &= (each > 0.17) & ~returns(strokes)
-    return strokes.select(good)
+    each = per_letter(strokes)
+    good = (each > 0.2) & (each < 4) & (nominal(strokes) < 1.3 * WIDTHS[-1])
+    return strokes.select(good & ~returns(strokes) if kind == 8 else good)
 
 
 def returns(strokes: StrokeDataset) -> NDArray[np.bool_]:
@@ -258,7 +276,7 @@ def sources(
 ) -> tuple[Sources, list[LineDataset], dict[str, list[LineDataset]]]:
     """What is learnt from, what is held back of it, and what is measured."""
     strokes = {kind: read_strokes(options.strokes, "train", kind) for kind in (7, 8)}
-    tests = {"unipen words": read_strokes(options.strokes, "validation", 7)}
+    tests = {"unipen words": StrokeDataset.open(options.strokes, split="validation", kinds=[7])}
     copiste, other = (read_copiste(options.copiste, each) for each in ("train", "validation"))
     names, unread = (read_names(options.names, each) for each in ("train", "validation"))
     if options.share < 1:
