@@ -142,7 +142,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
         **{key: getattr(options, key) for key in ("epochs", "batch_size", "share", "seed", "last")},
         "augmentation": dataclasses.asdict(shared.AUGMENTATION),
         "optimizer": f"AdamW, weight decay {shared.WEIGHT_DECAY:g}, clipped at {shared.CLIP:g}",
-        "learning_rate": f"{shared.RATE:g}, warm-up {shared.WARM_UP:g} of the steps, cosine to 0",
+        "learning_rate": f"{options.rate:g}, warm-up {shared.WARM_UP:g} of the steps, cosine to 0",
         "label_smoothing": shared.LABEL_SMOOTHING,
         "backend": keras.backend.backend(),
     }
