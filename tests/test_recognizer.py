@@ -15,6 +15,7 @@ from handwriting import ctc, models, recognizer
 from handwriting.alphabet import ASCII, DIGITS, LETTERS, UPPERCASE, Alphabet
 from handwriting.errors import CorruptFileError, HandwritingError, MissingDataError
 from handwriting.recognizer import (
+    UNREAD,
     Character,
     CharacterRecognizer,
     Line,
@@ -884,3 +885,86 @@ def test_read_is_listed_and_loads_nothing_before_it_is_used():
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# What is not sure enough
+
+
+def test_what_is_less_sure_than_wanted_is_unread_in_every_form():
+    rows = rows_for(DIGITS, {"1": 1}, {"7": 0.5, "4": 0.3, "1": 0.2}, {"2": 0.6, "3": 0.4})
+    recognizer = CharacterRecognizer(saying(rows), DIGITS)
+
+    reading = recognizer.read(row_of(3), min_confidence=0.55, top_k=2)
+
+    assert reading.text == f"1{UNREAD}2"
+    unread = reading.characters[1]
+    assert (unread.text, unread.confidence) == (UNREAD, 0)
+    assert unread.alternatives == (("7", pytest.approx(0.5)), ("4", pytest.approx(0.3)))
+    assert reading.words[0].confidence == reading.lines[0].confidence == 0
+    assert reading.lines[0].alternatives == (("172", pytest.approx(0.3)),)
+    saved = json.loads(reading.to_json())
+    assert saved["text"] == f"1{UNREAD}2"
+    assert saved["lines"][0]["words"][0]["characters"][1]["alternatives"][0][0] == "7"
+    glyphs = ET.fromstring(reading.to_alto()).findall(".//{*}Glyph")
+    assert (glyphs[1].get("CONTENT"), glyphs[1].get("GC")) == (UNREAD, "0.0000")
+    assert [[each.get("CONTENT") for each in glyph] for glyph in glyphs[1:]] == [["7", "4"], ["3"]]
+    assert UNREAD in reading.to_hocr()
+
+
+def test_without_a_least_confidence_everything_is_read():
+    rows = rows_for(DIGITS, {"1": 1}, {"7": 0.4, "4": 0.2, "1": 0.2, "2": 0.2})
+    recognizer = CharacterRecognizer(saying(rows), DIGITS)
+
+    assert recognizer.read(row_of(2)).text == "17"
+    assert recognizer.read(row_of(2), min_confidence=0.39).text == "17"
+
+
+def test_crops_and_whole_pictures_can_be_unread_and_paper_is_nothing():
+    rows = rows_for(DIGITS, {"1": 0.9, "2": 0.1}, {"7": 0.5, "4": 0.5}, {"1": 0.2, "2": 0.8})
+    recognizer = CharacterRecognizer(saying(rows), DIGITS)
+    blank = np.full((9, 9), 200, np.uint8)
+
+    found = recognizer.read_crops([row_of(1), row_of(1), blank], min_confidence=0.6)
+    whole = CharacterRecognizer(saying(rows[1:2]), DIGITS).read(
+        row_of(1), cut=False, min_confidence=0.6
+    )
+
+    assert [each.text for each in found] == ["1", UNREAD, ""]
+    assert whole.text == UNREAD
+    assert whole.lines[0].confidence == 0
+
+
+def test_unsure_characters_of_lines_are_unread_and_the_line_keeps_what_it_was_taken_for():
+    scores = np.full((1, 4, 27), 1e-4)
+    scores[0, [0, 1, 2, 3], [1, 0, 2, 0]] = [0.9, 0.9, 0.4, 0.9]
+    scores[0, 2, 3] = 0.3
+    scores /= scores.sum(axis=2, keepdims=True)
+    recognizer = LineRecognizer(lambda _: scores, UPPERCASE, (32, 128))
+
+    reading = hw.read(row_of(8), model=recognizer, min_confidence=0.7)
+    (line,) = recognizer.read_crops([row_of(8)], min_confidence=0.7)
+    sure = recognizer.read(row_of(8))
+
+    assert reading.text == line.text == f"A{UNREAD}"
+    assert reading.lines[0].confidence == 0
+    assert reading.lines[0].alternatives == (("AB", sure.lines[0].confidence),)
+    assert sure.text == "AB"
+
+
+def test_what_a_lexicon_makes_sure_of_words_keeps_them_as_alternatives():
+    recognizer = CharacterRecognizer(saying(confused("hello", "hcllo")), LETTERS)
+
+    reading = recognizer.read(row_of(5), lexicon=["hello"], min_confidence=0.5)
+
+    assert reading.text == f"h{UNREAD}llo"
+    assert reading.words[0].alternatives[0][0] == "hello"
+    assert reading.words[0].confidence == 0
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan")])
+def test_a_least_confidence_is_a_probability(least):
+    for reader in (reads("1"), LineRecognizer(always("7", DIGITS), DIGITS, (32, 128))):
+        with pytest.raises(ValueError, match=r"min_confidence must lie in \[0, 1\], got"):
+            reader.read(row_of(0), min_confidence=least)
+        with pytest.raises(ValueError, match=r"min_confidence must lie in \[0, 1\], got"):
+            reader.read_crops([], min_confidence=least)

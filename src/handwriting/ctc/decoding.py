@@ -86,7 +86,7 @@ def likelihood(
         >>> from handwriting.alphabet import Alphabet
         >>> scores = np.array([[[0.1, 0.8, 0.1], [0.5, 0.4, 0.1], [0.1, 0.1, 0.8]]])
         >>> likelihood(scores, ["no"], Alphabet("no")).round(3)
-        array([0.672])
+        array([0.68])
 
     Source:
         Graves et al. 2006, section 4.1: the forward algorithm.

@@ -8,9 +8,10 @@ lines. :func:`load` makes the right one of a model file, and :func:`read` reads 
 from handwriting.recognizer.characters import CharacterRecognizer
 from handwriting.recognizer.lines import LineRecognizer
 from handwriting.recognizer.load import Recognizer, load, read
-from handwriting.recognizer.reading import Character, Line, Reading, Word
+from handwriting.recognizer.reading import UNREAD, Character, Line, Reading, Word
 
 __all__ = [
+    "UNREAD",
     "Character",
     "CharacterRecognizer",
     "Line",

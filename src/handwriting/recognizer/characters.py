@@ -15,12 +15,20 @@ from handwriting.recognizer.common import (
     Scores,
     allowed,
     as_lexicon,
+    check_least,
     check_top,
     ink_box,
     name_of,
     probabilities,
 )
-from handwriting.recognizer.reading import Character, Line, Reading, Word
+from handwriting.recognizer.reading import (
+    Character,
+    Line,
+    Reading,
+    Word,
+    mark_unsure,
+    marked,
+)
 from handwriting.segmentation import Box, Segment
 
 __all__ = ["CharacterRecognizer"]
@@ -70,6 +78,7 @@ class CharacterRecognizer:
         lexicon: ctc.Lexicon | Iterable[str] | None = None,
         ngram: ctc.Ngram | None = None,
         top_k: int = 1,
+        min_confidence: float = 0.0,
         polarity: Polarity = "auto",
         page: int | None = None,
     ) -> Reading:
@@ -83,6 +92,8 @@ class CharacterRecognizer:
             ngram: a model of characters, of this alphabet with null.
             top_k: alternatives of each character, and of each word where there is a lexicon or an
                 n-gram model.
+            min_confidence: in [0, 1]; characters that are less sure, given their neighbors and the
+                words, are unread (:data:`UNREAD`).
             polarity: as for :func:`handwriting.segmentation.find_ink`.
             page: of a file that has several, from 0.
 
@@ -92,9 +103,16 @@ class CharacterRecognizer:
             ValueError: an option does not fit.
         """
         check_top(top_k)
+        check_least(min_confidence)
         gray = images.to_gray(picture, page=page)
         if not cut:
-            only = self.read_crops([gray], allowlist=allowlist, top_k=top_k, polarity=polarity)[0]
+            only = self.read_crops(
+                [gray],
+                allowlist=allowlist,
+                top_k=top_k,
+                min_confidence=min_confidence,
+                polarity=polarity,
+            )[0]
             written = only.text.strip()
             whole = [Line((Word((only,)),), only.box, only.confidence)] if written else []
             return Reading(tuple(whole), gray, name_of(picture))
@@ -108,7 +126,8 @@ class CharacterRecognizer:
             self._line(line, words, known, ngram, top_k)
             for line, words in zip(lines, taken, strict=True)
         ]
-        return Reading(tuple(line for line in read if line.words), gray, name_of(picture))
+        marked = tuple(mark_unsure(line, min_confidence) for line in read if line.words)
+        return Reading(marked, gray, name_of(picture))
 
     def read_crops(
         self,
@@ -116,6 +135,7 @@ class CharacterRecognizer:
         *,
         allowlist: str | None = None,
         top_k: int = 1,
+        min_confidence: float = 0.0,
         polarity: Polarity = "auto",
     ) -> list[Character]:
         """Read pictures of single characters, all in one batch, without cutting them.
@@ -124,18 +144,22 @@ class CharacterRecognizer:
             pictures: n of what :func:`handwriting.images.to_gray` takes.
             allowlist: as for :meth:`read`.
             top_k: as for :meth:`read`.
+            min_confidence: as for :meth:`read`.
             polarity: as for :func:`handwriting.preprocessing.to_ink`.
 
         Returns:
             n characters, whose boxes are around the whole ink; null, ``""``, where there is none.
         """
         check_top(top_k)
+        check_least(min_confidence)
         inks = [preprocessing.to_ink(images.to_gray(each), polarity) for each in pictures]
         prepared = [preprocessing.clean(ink) for ink in inks]
         batch = [preprocessing.normalize(ink, self.recipe) for ink in prepared]
         scores = self._probabilities(batch, allowlist)
         return [
-            self._character(row, ink_box(ink), top_k) if ink.any() else _nothing(ink)
+            marked(self._character(row, ink_box(ink), top_k), min_confidence)
+            if ink.any()
+            else _nothing(ink)
             for row, ink in zip(scores, prepared, strict=True)
         ]
 

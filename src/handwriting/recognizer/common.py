@@ -12,7 +12,16 @@ from handwriting.alphabet import NULL, Alphabet
 from handwriting.images import Image, Picture
 from handwriting.segmentation import Box
 
-__all__ = ["Scores", "allowed", "as_lexicon", "check_top", "ink_box", "name_of", "probabilities"]
+__all__ = [
+    "Scores",
+    "allowed",
+    "as_lexicon",
+    "check_least",
+    "check_top",
+    "ink_box",
+    "name_of",
+    "probabilities",
+]
 
 Scores = NDArray[np.float64]
 
@@ -21,6 +30,12 @@ def check_top(top_k: int) -> None:
     """Refuse a number of alternatives that is none."""
     if not isinstance(top_k, int) or top_k < 1:
         raise ValueError(f"top_k must be an integer from 1, got {top_k!r}")
+
+
+def check_least(min_confidence: float) -> None:
+    """Refuse a least confidence that is no probability."""
+    if not 0 <= min_confidence <= 1:
+        raise ValueError(f"min_confidence must lie in [0, 1], got {min_confidence!r}")
 
 
 def allowed(alphabet: Alphabet, allowlist: str | None) -> Scores:

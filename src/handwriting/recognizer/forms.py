@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree as ET
 
-from handwriting.recognizer.reading import Reading, around
+from handwriting.recognizer.reading import UNREAD, Reading, around
 from handwriting.segmentation import Box
 
 __all__ = ["alto", "hocr"]
@@ -59,7 +59,8 @@ def _alto(reading: Reading) -> ET.Element:
             for character in word.characters:
                 facts = {"CONTENT": character.text, "GC": f"{character.confidence:.4f}"}
                 glyph = ET.SubElement(string, "Glyph", _place(character.box) | facts)
-                for text, probability in character.alternatives[1:]:
+                known = character.text != UNREAD  # and stands first among the alternatives
+                for text, probability in character.alternatives[known:]:
                     facts = {"CONTENT": text, "VC": f"{probability:.4f}"}
                     ET.SubElement(glyph, "Variant", facts)
     return root

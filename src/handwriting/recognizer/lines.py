@@ -16,12 +16,13 @@ from handwriting.recognizer.common import (
     Scores,
     allowed,
     as_lexicon,
+    check_least,
     check_top,
     ink_box,
     name_of,
     probabilities,
 )
-from handwriting.recognizer.reading import Character, Line, Reading, Word
+from handwriting.recognizer.reading import Character, Line, Reading, Word, mark_unsure
 from handwriting.segmentation import Box
 
 __all__ = ["LineRecognizer"]
@@ -83,6 +84,7 @@ class LineRecognizer:
         lexicon: ctc.Lexicon | Iterable[str] | None = None,
         ngram: ctc.Ngram | None = None,
         top_k: int = 1,
+        min_confidence: float = 0.0,
         polarity: Polarity = "auto",
         page: int | None = None,
     ) -> Reading:
@@ -96,6 +98,7 @@ class LineRecognizer:
             lexicon: words that are likely; others can still be read.
             ngram: a model of characters, of this alphabet.
             top_k: alternatives of each line.
+            min_confidence: in [0, 1]; characters that are less sure are unread (:data:`UNREAD`).
             polarity: as for :func:`handwriting.segmentation.find_ink`.
             page: of a file that has several, from 0.
 
@@ -104,10 +107,12 @@ class LineRecognizer:
                 NaN or infinity.
             ValueError: an option does not fit.
         """
+        check_least(min_confidence)
         gray = images.to_gray(picture, page=page)
         taken = self._found(gray, polarity) if cut else [_whole(gray, polarity)]
         lines = self._read(taken, allowlist, lexicon, ngram, top_k)
-        return Reading(tuple(line for line in lines if line.words), gray, name_of(picture))
+        marked = tuple(mark_unsure(line, min_confidence) for line in lines if line.words)
+        return Reading(marked, gray, name_of(picture))
 
     def read_crops(
         self,
@@ -117,6 +122,7 @@ class LineRecognizer:
         lexicon: ctc.Lexicon | Iterable[str] | None = None,
         ngram: ctc.Ngram | None = None,
         top_k: int = 1,
+        min_confidence: float = 0.0,
         polarity: Polarity = "auto",
     ) -> list[Line]:
         """Read pictures of single lines, in batches, without cutting them.
@@ -127,13 +133,16 @@ class LineRecognizer:
             lexicon: as for :meth:`read`.
             ngram: as for :meth:`read`.
             top_k: as for :meth:`read`.
+            min_confidence: as for :meth:`read`.
             polarity: as for :func:`handwriting.preprocessing.to_ink`.
 
         Returns:
             n lines, without words where nothing was read.
         """
+        check_least(min_confidence)
         taken = [_whole(images.to_gray(each), polarity) for each in pictures]
-        return self._read(taken, allowlist, lexicon, ngram, top_k)
+        lines = self._read(taken, allowlist, lexicon, ngram, top_k)
+        return [mark_unsure(line, min_confidence) for line in lines]
 
     def _found(self, gray: Image, polarity: Polarity) -> list["_Taken"]:
         """The lines of a picture with the paper around them."""

@@ -71,6 +71,7 @@ def read(
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
     ngram: ctc.Ngram | None = None,
     top_k: int = 1,
+    min_confidence: float = 0.0,
 ) -> list[Reading]: ...
 @overload
 def read(
@@ -82,6 +83,7 @@ def read(
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
     ngram: ctc.Ngram | None = None,
     top_k: int = 1,
+    min_confidence: float = 0.0,
 ) -> Reading: ...
 def read(
     picture: Picture,
@@ -92,6 +94,7 @@ def read(
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
     ngram: ctc.Ngram | None = None,
     top_k: int = 1,
+    min_confidence: float = 0.0,
 ) -> Reading | list[Reading]:
     """Read a picture, or each of a list of them.
 
@@ -104,6 +107,7 @@ def read(
         lexicon: words that are likely; others can still be read.
         ngram: a model of characters.
         top_k: how many alternatives to tell.
+        min_confidence: in [0, 1]; characters that are less sure are ``recognizer.UNREAD``.
 
     Returns:
         A reading, or a list of them for a list.
@@ -125,6 +129,7 @@ def read(
         "lexicon": as_lexicon(lexicon, recognizer.alphabet),
         "ngram": ngram,
         "top_k": top_k,
+        "min_confidence": min_confidence,
     }
     if isinstance(picture, list):
         return [recognizer.read(each, **options) for each in picture]

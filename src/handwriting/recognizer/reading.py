@@ -11,7 +11,20 @@ from handwriting.files import StrPath, replacing
 from handwriting.images import Image
 from handwriting.segmentation import Box
 
-__all__ = ["Alternative", "Character", "Line", "Reading", "Word", "around"]
+__all__ = [
+    "UNREAD",
+    "Alternative",
+    "Character",
+    "Line",
+    "Reading",
+    "Word",
+    "around",
+    "mark_unsure",
+    "marked",
+]
+
+UNREAD = "\N{REPLACEMENT CHARACTER}"
+"""The text of a character that is there and was not read surely enough."""
 
 Alternative = tuple[str, float]
 """A text and its probability, in [0, 1]."""
@@ -22,10 +35,12 @@ class Character:
     """One character that was read.
 
     Args:
-        text: the character.
+        text: the character; :data:`UNREAD` where it was not read surely enough.
         box: where it stands, in pixels of the picture.
-        confidence: probability that it is right, in [0, 1], as the model sees it.
-        alternatives: what else it can be, itself first, from the most probable on.
+        confidence: probability that it is right, in [0, 1], as the model sees it; 0 where it is
+            unread.
+        alternatives: what else it can be, itself first, from the most probable on; where it is
+            unread, what it was taken for.
     """
 
     text: str
@@ -40,7 +55,8 @@ class Word:
 
     Args:
         characters: at least one.
-        alternatives: what else it can be, itself first, where a search gave several.
+        alternatives: what else it can be, itself first, where a search gave several; where one of
+            its characters is unread, what it was taken for.
     """
 
     characters: tuple[Character, ...]
@@ -70,7 +86,8 @@ class Line:
         words: in reading order; none where nothing was read.
         box: around the ink of the line.
         confidence: probability that the whole line is right, in [0, 1].
-        alternatives: other texts of it, itself first, from the most probable on.
+        alternatives: other texts of it, itself first, from the most probable on; where one of its
+            characters is unread, what it was taken for.
     """
 
     words: tuple[Word, ...]
@@ -213,6 +230,25 @@ def around(boxes: Iterator[Box]) -> Box:
     for other in boxes:
         box = box.united(other)
     return box
+
+
+def mark_unsure(line: Line, least: float) -> Line:
+    """A line whose characters with a lower confidence are unread, and so the line as a whole."""
+    words = tuple(
+        dataclasses.replace(word, characters=tuple(marked(each, least) for each in word.characters))
+        for word in line.words
+    )
+    if words == line.words:
+        return line
+    alternatives = line.alternatives or ((line.text, line.confidence),)
+    return Line(words, line.box, 0.0, alternatives)
+
+
+def marked(character: Character, least: float) -> Character:
+    """A character that is unread where its confidence is lower."""
+    if character.confidence >= least:
+        return character
+    return dataclasses.replace(character, text=UNREAD, confidence=0.0)
 
 
 def _line_dict(line: Line) -> dict[str, Any]:
