@@ -70,15 +70,15 @@ def test_version_is_the_packages():
 
 
 def test_the_choices_are_what_the_library_knows():
-    from handwriting import cli
+    from handwriting.cli import common
     from handwriting.preprocessing import LINE_RECIPES, RECIPES
 
-    assert cli._MODELS == models.NAMES
-    assert tuple(cli._LINE_MODELS) == models.LINE_NAMES
-    for name, shape in cli._LINE_MODELS.items():
+    assert common.MODELS == models.NAMES
+    assert tuple(common.LINE_MODELS) == models.LINE_NAMES
+    for name, shape in common.LINE_MODELS.items():
         assert models.build(name, 2).input_shape[1:] == shape
-    assert tuple(RECIPES) == cli._RECIPES
-    assert tuple(LINE_RECIPES) == cli._LINE_RECIPES
+    assert tuple(RECIPES) == common.RECIPES
+    assert tuple(LINE_RECIPES) == common.LINE_RECIPES
 
 
 @pytest.fixture
