@@ -12,7 +12,7 @@ import click
 from handwriting import __version__
 from handwriting.cli.reading import predict, read
 from handwriting.cli.sets import build, datasets, sequence
-from handwriting.cli.training import demo, evaluate, export, train
+from handwriting.cli.training import demo, evaluate, export, finetune, train
 from handwriting.errors import HandwritingError
 
 __all__ = ["main"]
@@ -34,5 +34,9 @@ def main() -> None:
     """Handwritten characters: datasets, models, training, reading."""
 
 
-for _command in (demo, train, evaluate, export, predict, read, datasets, build, sequence):
+for _command in (
+    *(demo, train, finetune, evaluate, export),
+    *(predict, read),
+    *(datasets, build, sequence),
+):
     main.add_command(_command)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from handwriting.data import CharacterDataset, LineDataset
 
 __all__ = [
+    "ALPHABETS",
     "LINE_MODELS",
     "LINE_RECIPES",
     "MODELS",
@@ -38,6 +39,11 @@ MODELS = (
 LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256), "crnn_deep": (40, 256)}
 RECIPES = ("mnist", "emnist", "emnist-raw", "alphanum")
 LINE_RECIPES = ("line", "line-stretched")
+# As handwriting.alphabet has them, and EMNIST's subsets.
+ALPHABETS = (
+    *("digits", "uppercase", "lowercase", "letters", "ascii"),
+    *("emnist/byclass", "emnist/balanced"),
+)
 
 
 def dataset_options(command: Callable[..., Any]) -> Callable[..., Any]:

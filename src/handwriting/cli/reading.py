@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from handwriting.cli.common import (
+    ALPHABETS,
     LINE_RECIPES,
     RECIPES,
     import_keras,
@@ -120,6 +121,11 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     default=True,
     help="Find lines or characters in each picture, or take the whole of it for one.",
 )
+@click.option(
+    "--alphabet",
+    type=click.Choice(ALPHABETS),
+    help="Read these characters only; small letters that are not among them as capitals.",
+)
 @click.option("--allow", help="The characters that can stand in the pictures.")
 @click.option(
     "--lexicon",
@@ -153,6 +159,7 @@ def read(
     pictures: tuple[str, ...],
     model: Path,
     cut: bool,
+    alphabet: str | None,
     allow: str | None,
     lexicon: Path | None,
     top: int,
@@ -178,7 +185,7 @@ def read(
         import_keras()
     from handwriting import ctc, recognizer
 
-    reader = or_usage(recognizer.load, model, recipe=recipe)
+    reader = or_usage(recognizer.load, model, recipe=recipe, alphabet=_alphabet(alphabet))
     options: dict[str, Any] = {
         "cut": cut,
         "allowlist": allow,
@@ -201,6 +208,17 @@ def read(
             _draw_reading(reading, drawings[file])
     if failed:
         sys.exit(1)
+
+
+def _alphabet(name: str | None) -> "Alphabet | None":
+    from handwriting import alphabet
+    from handwriting.datasets import emnist
+
+    if name is None:
+        return None
+    group, _, subset = name.partition("/")
+    found: Alphabet = emnist.ALPHABETS[subset] if subset else getattr(alphabet, group.upper())
+    return found
 
 
 def _drawings(files: list[Path], overlay: Path) -> dict[Path, Path]:

@@ -14,8 +14,9 @@ from handwriting.cli.common import (
     load_dataset,
     or_usage,
 )
+from handwriting.files import check_writable
 
-__all__ = ["demo", "evaluate", "export", "train"]
+__all__ = ["demo", "evaluate", "export", "finetune", "train"]
 
 
 @click.command()
@@ -191,6 +192,74 @@ def _refuse_options_of_others(
         raise click.UsageError("--schedule and --tensorboard are not for lines of text")
     if not lines and resume:
         raise click.UsageError("--resume is for lines of text")
+
+
+@click.command()
+@click.argument("model")
+@dataset_options
+@click.option("--split", help="Which split of a published set.  [default: train]")
+@click.option(
+    "--held-back",
+    default=0.3,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of the images that is not learnt from but measured on.",
+)
+@click.option("--epochs", default=20, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--learning-rate",
+    default=1e-4,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="At the start; it goes down to 0.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The model file to write.  [default: MODEL-DATASET.keras]",
+)
+def finetune(
+    model: str,
+    dataset: str,
+    path: Path | None,
+    split: str | None,
+    held_back: float,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Train MODEL on, so that it reads the hand of DATASET better.
+
+    MODEL is a file that train wrote, or the name of a network that comes with the package. A few
+    dozen images of one writer are enough. Tells how well those held back are read before and after;
+    where that is no better, the model is written as it was.
+    """
+    if split and Path(dataset).exists():
+        raise click.UsageError(f"--split is for published sets, got {dataset}")
+    out = out or Path(f"{Path(model).stem}-{Path(dataset).name}.keras")
+    if out.suffix != ".keras":
+        raise click.UsageError(f"--out must end in .keras, got {out}")
+    import_keras()
+    from handwriting import models, pretrained, training
+
+    card = models.card(pretrained.path(model, "npz") if model in pretrained.NAMES else model)
+    size = card.image_shape if card.model in models.LINE_NAMES else None
+    data = load_dataset(dataset, split or "train", path, line_size=size, recipe=card.recipe)
+    check_writable(out)
+    found = or_usage(
+        training.finetune,
+        model,
+        data,
+        held_back=held_back,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        rng=seed,
+    )
+    found.save(out)
+    click.echo(str(found))
+    click.echo(str(out))
 
 
 @click.command()
