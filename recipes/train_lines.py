@@ -130,7 +130,8 @@ def nominal(strokes: StrokeDataset) -> NDArray[np.float64]:
 
 def per_letter(strokes: StrokeDataset) -> NDArray[np.float64]:
     """How wide letters are in the mean, to the height of the sample."""
-    return nominal(strokes) / HEIGHT / np.array([max(1, len(text)) for text in strokes.texts])
+    letters = np.array([max(1, len(text)) for text in strokes.texts])
+    return np.asarray(nominal(strokes) / HEIGHT / letters)
 
 
 def legible(lines: LineDataset, rng: np.random.Generator) -> LineDataset:

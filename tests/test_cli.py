@@ -70,15 +70,19 @@ def test_version_is_the_packages():
 
 
 def test_the_choices_are_what_the_library_knows():
-    from handwriting import cli
+    from handwriting.cli import common, reading
     from handwriting.preprocessing import LINE_RECIPES, RECIPES
 
-    assert cli._MODELS == models.NAMES
-    assert tuple(cli._LINE_MODELS) == models.LINE_NAMES
-    for name, shape in cli._LINE_MODELS.items():
+    assert common.MODELS == models.NAMES
+    assert tuple(common.LINE_MODELS) == models.LINE_NAMES
+    for name, shape in common.LINE_MODELS.items():
         assert models.build(name, 2).input_shape[1:] == shape
-    assert tuple(RECIPES) == cli._RECIPES
-    assert tuple(LINE_RECIPES) == cli._LINE_RECIPES
+    assert tuple(RECIPES) == common.RECIPES
+    assert tuple(LINE_RECIPES) == common.LINE_RECIPES
+    assert [len(reading._alphabet(name)) for name in common.ALPHABETS] == [
+        *(10, 26, 26, 52, 94),
+        *(62, 47),
+    ]
 
 
 @pytest.fixture
@@ -424,6 +428,13 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["read", "a.png", "--model", "tall.keras"], 2, "recipe"),
         (["read", "a", "b", "--model", "a", "--form", "alto"], 2, "is for one picture at a time"),
         (["read", "a", "b", "--model", "a", "--overlay", "o.png"], 2, "must be a folder for 2"),
+        (["finetune", "gone.keras", "digits"], 1, "gone.keras: no such model"),
+        (["finetune", "tall.keras", "digits"], 2, "reads characters of 28 x 24, got Char"),
+        (["finetune", "names", "set", "--split", "test"], 2, "is for published sets, got set"),
+        (["finetune", "names", "digits"], 2, "crnn_small reads lines of 40 x 256"),
+        (["finetune", "names", "digits", "--out", "a.h5"], 2, "--out must end in .keras"),
+        (["finetune", "tall.keras", "digits", "--out", "file/a.keras"], 1, "file"),
+        (["read", "a.png", "--model", "names", "--alphabet", "digits"], 2, "does not know '0'"),
         (["nothing"], 2, "No such command"),
         (["demo", "--seed", "-1"], 2, "-1 is not in the range"),
         (["demo", "--out", "file/demo"], 1, "file"),
@@ -467,6 +478,34 @@ def test_a_saved_dataset_has_no_splits(model, tiny, tmp_path):
 
     assert result.exit_code == 2
     assert "--split is for published sets" in result.output
+
+
+def test_finetune_tells_before_and_after_and_writes_the_model(model, tiny, tmp_path):
+    tiny.save(tmp_path / "mine")
+    out = tmp_path / "mine.keras"
+
+    result = run("finetune", model, tmp_path / "mine", "--held-back", 0.5, "--out", out)
+
+    assert result.exit_code == 0, result.output
+    before, after, verdict, path = result.stdout.splitlines()
+    assert before.startswith("before: ")
+    assert "% of 10 images right (" in before
+    assert after.startswith("after: ")
+    assert "read right that were not" in verdict
+    assert path == str(out)
+    assert models.card(out) == models.card(model)
+
+
+def test_finetune_refuses_characters_that_the_model_does_not_know(model, tiny, tmp_path):
+    folders.save(
+        tiny.relabel(handwriting.alphabet.Alphabet("0X"), rename={"1": "X"}), tmp_path / "a"
+    )
+
+    result = run("finetune", model, tmp_path / "a", "--out", tmp_path / "a.keras")
+
+    assert result.exit_code == 2
+    assert "the network does not know 'X'" in result.stderr
+    assert not (tmp_path / "a.keras").exists()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import pytest
@@ -64,6 +65,62 @@ def test_the_card_of_names_tells_what_is_measured(real_data):
 
     assert report.exact == pytest.approx(card["measured"]["greedy"]["exact"], abs=0.002)
     assert report.cer == pytest.approx(card["measured"]["greedy"]["cer"], abs=0.0005)
+
+
+@pytest.mark.parametrize("name", hw.pretrained.NAMES)
+def test_the_weights_are_those_of_the_network_that_reads(name):
+    network, model = hw.pretrained.load(name), hw.pretrained.model(name)
+    card = hw.models.card(hw.pretrained.path(name, "npz"))
+    height, width = network.facts.image_shape
+    if network.facts.lines:
+        words = [written(word).resize((width, height)) for word in ("ANNE", "LEA", "ELIANE")]
+        images = np.stack([255 - np.asarray(word) for word in words])
+    else:
+        images = hw.datasets.digits.load("test").images[:50, :height, :width]
+
+    scores = network(images), model.predict_on_batch(images)
+
+    assert (card.alphabet, card.image_shape, card.recipe) == (
+        network.facts.alphabet,
+        network.facts.image_shape,
+        network.facts.recipe,
+    )
+    assert model.count_params() == hw.pretrained.card(name)["parameters"]
+    assert scores[0].max() > 0.9
+    np.testing.assert_allclose(*scores, rtol=0, atol=0.02)
+
+
+def test_the_weights_of_names_read_real_names_alike(real_data):
+    archive = real_data / "names" / "handwriting-recognition.zip"
+    network = hw.pretrained.load("names")
+    lines = hw.datasets.names.load("validation", archive, size=network.facts.image_shape)
+    some = lines.select(slice(0, 200))
+
+    ours = hw.evaluation.evaluate_lines(network, some, network.facts.alphabet)
+    weights = hw.evaluation.evaluate_lines(
+        hw.pretrained.model("names"), some, network.facts.alphabet
+    )
+
+    assert weights.readings == ours.readings
+
+
+def test_a_view_reads_what_it_is_asked_for():
+    letters = hw.alphabet.Alphabet("AEILN")
+
+    view = hw.pretrained.load("names", alphabet=letters)
+
+    assert view.facts.alphabet == letters.with_null()
+    page = written("ELIANE")
+    assert hw.read(page, model="names", alphabet=letters, cut=False).text == "ELIANE"
+    assert (
+        "E"
+        not in hw.read(page, model="names", alphabet=hw.alphabet.Alphabet("AILN"), cut=False).text
+    )
+
+
+def test_a_view_of_what_a_network_does_not_know_is_refused():
+    with pytest.raises(ValueError, match="does not know '7'"):
+        hw.pretrained.load("names", alphabet=hw.alphabet.Alphabet("A7"))
 
 
 def test_other_names_are_refused():

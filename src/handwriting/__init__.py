@@ -24,12 +24,12 @@ a module imports only modules that stand before it there.
 ``segmentation``          pages to lines, words and characters
 ``models``                Keras networks: dense, LeNet, convolutional
 ``ctc``                   lines: targets of texts, texts of scores, n-grams, lexicon
-``training``              fit a model to a dataset
-``conversion``            datasets for tf.data, torch, Hugging Face, pandas
 ``evaluation``            accuracy, per-class table, confusions, error rates of lines
-``predictor``             networks in ONNX files, run without Keras
-``export``                trained networks as ONNX
+``predictor``             networks in ONNX files, run without Keras; views of alphabets
 ``pretrained``            networks that come with the package, trained
+``training``              fit a model to a dataset, or a trained one to a hand
+``conversion``            datasets for tf.data, torch, Hugging Face, pandas
+``export``                trained networks as ONNX
 ``recognizer``            pictures in, text out
 ``plots``                 a figure of every step
 ``demo``                  the whole road in under a minute
@@ -85,12 +85,12 @@ __all__ = [  # noqa: RUF022 - sorted by the road, not by the alphabet
     "segmentation",
     "models",
     "ctc",
-    "training",
-    "conversion",
     "evaluation",
     "predictor",
-    "export",
     "pretrained",
+    "training",
+    "conversion",
+    "export",
     "recognizer",
     "plots",
     "demo",

@@ -1,11 +1,13 @@
 """Networks as ONNX Runtime runs them: read in a tenth of a second, without TensorFlow.
 
-:func:`handwriting.export.onnx` writes such files.
+:func:`handwriting.export.onnx` writes such files. A :class:`View` gives any network another
+alphabet.
 """
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from handwriting.files import StrPath, refusing_damage
 from handwriting.images import Image, check
 from handwriting.preprocessing import find_line_recipe, find_recipe
 
-__all__ = ["KEY", "Facts", "Predictor"]
+__all__ = ["KEY", "Facts", "Predictor", "View"]
 
 KEY = "handwriting"
 """Under this name the facts stand in an ONNX file's metadata."""
@@ -145,6 +147,72 @@ class Predictor:
                 f"{self.facts}"
             )
         self._input = image.name
+
+
+class View:
+    """A network whose scores are those of another alphabet's characters.
+
+    The probability of a lower-case letter that the alphabet lacks adds to that of its upper case,
+    as in EMNIST's 47 and 26 classes. What the alphabet has no place for is left out, and the rest
+    is brought to a sum of 1. Where that is nothing at all, all characters are alike.
+
+    Args:
+        predictor: a :class:`Predictor`, a view of one, a Keras model or any other function of a
+            (n, h, w) uint8 batch that gives probabilities (n, classes), or (n, steps, classes).
+        alphabet: characters that the network knows, in the order of the scores wanted. For lines
+            the blank, null at label 0, is always among them; for characters null is where the
+            alphabet has it.
+        facts: what is known of the network; ``predictor.facts`` if None.
+
+    Raises:
+        ValueError: the network does not know a character of the alphabet.
+
+    Attributes:
+        facts: those of the network, with the alphabet of the view.
+
+    Example:
+        >>> from handwriting.alphabet import UPPERCASE
+        >>> of_three = lambda images: np.full((len(images), 3), [0.5, 0.3, 0.2], np.float32)
+        >>> facts = Facts(Alphabet("Cc7"), (28, 28), "emnist", lines=False)
+        >>> View(of_three, Alphabet("7C"), facts)(np.zeros((1, 28, 28), np.uint8))
+        array([[0.2, 0.8]], dtype=float32)
+    """
+
+    def __init__(self, predictor: Any, alphabet: Alphabet, facts: Facts | None = None) -> None:
+        own: Facts = predictor.facts if facts is None else facts
+        if own.lines:
+            alphabet = alphabet.with_null()
+        unknown = [character or "null" for character in alphabet if character not in own.alphabet]
+        if unknown:
+            raise ValueError(
+                f"the network does not know {', '.join(map(repr, unknown))}; alphabet must be "
+                f"characters of {own.alphabet!r}"
+            )
+        self.facts = dataclasses.replace(own, alphabet=alphabet)
+        self._function = getattr(predictor, "predict_on_batch", predictor)
+        self._table = np.zeros((len(own.alphabet), len(alphabet)), np.float32)
+        for label, character in enumerate(own.alphabet):
+            seen = character if character in alphabet else character.upper()
+            if seen in alphabet:
+                self._table[label, alphabet.encode([seen])[0]] = 1
+
+    def __call__(self, images: Image) -> NDArray[np.float32]:
+        """Scores of a batch.
+
+        Args:
+            images: (n, h, w) uint8.
+
+        Returns:
+            (n, characters) float32 probabilities, or (n, steps, characters) for lines.
+
+        Raises:
+            ValueError: as the network does.
+        """
+        scores = np.asarray(self._function(images), np.float32) @ self._table
+        total = scores.sum(axis=-1, keepdims=True)
+        nothing = total == 0
+        alike = np.float32(1 / scores.shape[-1])
+        return np.where(nothing, alike, scores / np.where(nothing, 1, total))
 
 
 def _content(path: Path) -> bytes:

@@ -9,7 +9,8 @@ characters, (n, steps, labels) for lines.
     >>> model.count_params()
     95044
 
-:func:`save` and :func:`load` keep a model with its alphabet in one standard ``.keras`` file.
+:func:`save` and :func:`load` keep a model with its alphabet in one standard ``.keras`` file;
+:func:`save_weights` and :func:`load_weights` in a small one, in half precision.
 """
 
 from handwriting.models.convnet import convnet_deep, convnet_small
@@ -19,6 +20,7 @@ from handwriting.models.file import Card, card, check_savable, load, save
 from handwriting.models.lenet import lenet
 from handwriting.models.registry import LINE_NAMES, NAMES, build
 from handwriting.models.vgg import vgg, vgg_deep, vgg_small
+from handwriting.models.weights import load_weights, save_weights
 
 __all__ = [
     "LINE_NAMES",
@@ -36,7 +38,9 @@ __all__ = [
     "dense_small",
     "lenet",
     "load",
+    "load_weights",
     "save",
+    "save_weights",
     "vgg",
     "vgg_deep",
     "vgg_small",

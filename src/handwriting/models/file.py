@@ -24,7 +24,7 @@ from handwriting.preprocessing import find_line_recipe, find_recipe
 
 __all__ = ["Card", "card", "check_savable", "load", "save"]
 
-_CARD = "handwriting.json"
+CARD = "handwriting.json"
 _WEIGHTS = "model.weights.h5"
 _FORMAT = "handwriting model 1"
 _BUILDERS = (*NAMES, *LINE_NAMES)
@@ -81,10 +81,26 @@ def save(
             fit.
     """
     check_savable(model, path)
+    facts, twin = describe(model, alphabet, recipe)
+    with replacing(path) as temporary:
+        twin.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(CARD, card_to_json(facts))
+
+
+def describe(
+    model: keras.Model, alphabet: Alphabet, recipe: str | None
+) -> tuple[Card, keras.Model]:
+    """The card of a model, and a twin of it without the optimizer's state.
+
+    Raises:
+        ValueError: as :func:`save`, but for the path.
+    """
+    _check_builder(model)
     if model.name in LINE_NAMES:
         alphabet = alphabet.with_null()
     facts = Card(model.name, alphabet, (model.input_shape[1], model.input_shape[2]), recipe)
-    _from_json(_to_json(facts).encode())  # what cannot be read back is not written
+    card_from_json(card_to_json(facts).encode())  # what cannot be read back is not written
     # A twin takes the weights without the optimizer, whose state would triple the file.
     twin = build(facts.model, alphabet, facts.image_shape)
     if [v.shape for v in twin.weights] != [v.shape for v in model.weights]:
@@ -94,12 +110,9 @@ def save(
             f"{model.count_params():,} parameters instead of {twin.count_params():,}"
         )
     twin.set_weights(model.get_weights())
-    if not _is_finite(twin):
+    if not is_finite(twin):
         raise ValueError("model must have finite weights, got NaN or infinity; train it anew")
-    with replacing(path) as temporary:
-        twin.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_CARD, _to_json(facts))
+    return facts, twin
 
 
 def check_savable(model: keras.Model, path: StrPath) -> None:
@@ -110,6 +123,10 @@ def check_savable(model: keras.Model, path: StrPath) -> None:
     """
     if Path(path).suffix != ".keras":
         raise ValueError(f"path must end in .keras, got {str(path)!r}")
+    _check_builder(model)
+
+
+def _check_builder(model: keras.Model) -> None:
     if model.name not in _BUILDERS:
         raise ValueError(
             f"model must come from one of the builders {', '.join(_BUILDERS)}, got one named "
@@ -118,14 +135,17 @@ def check_savable(model: keras.Model, path: StrPath) -> None:
 
 
 def card(path: StrPath) -> Card:
-    """Read what a model file says of its model, without loading it.
+    """Read what a model file, of either kind, says of its model, without loading it.
+
+    Args:
+        path: what :func:`save` or :func:`handwriting.models.save_weights` wrote.
 
     Raises:
         MissingDataError: no such file.
-        CorruptFileError: damaged, or not written by :func:`save`.
+        CorruptFileError: damaged, or not written by this package.
     """
     with refusing_damage(f"the card in {path}", "save the model again"):
-        return _from_json(_member(path, _CARD, _MAX_CARD_BYTES))
+        return card_from_json(read_member(path, CARD, _MAX_CARD_BYTES))
 
 
 def load(path: StrPath) -> keras.Model:
@@ -145,11 +165,8 @@ def load(path: StrPath) -> keras.Model:
         CorruptFileError: damaged, forged, or not written by :func:`save`.
     """
     facts = card(path)
-    try:
-        model = build(facts.model, facts.alphabet, facts.image_shape)
-    except ValueError as error:
-        raise CorruptFileError(f"{path} describes no model: {error}") from None
-    weights = _member(path, _WEIGHTS, 8 * model.count_params() + 1_000_000)
+    model = build_described(facts, path)
+    weights = read_member(path, _WEIGHTS, 8 * model.count_params() + 1_000_000)
     misfit = CorruptFileError(
         f"the weights in {path} are not those of a {facts.model} for {len(facts.alphabet)} "
         f"characters and images of {facts.image_shape}; get a new copy, or save the model again"
@@ -166,17 +183,35 @@ def load(path: StrPath) -> keras.Model:
             model.load_weights(foreign)
         except (OSError, ValueError, KeyError) as error:
             raise misfit from error
-    if not _is_finite(model):
+    if not is_finite(model):
         raise CorruptFileError(f"the weights in {path} are not all finite; get a new copy")
     return model
 
 
-def _is_finite(model: keras.Model) -> bool:
+def build_described(facts: Card, path: StrPath) -> keras.Model:
+    """The network that the card in a file names, with new weights.
+
+    Raises:
+        CorruptFileError: the builder makes no such network.
+    """
+    try:
+        return build(facts.model, facts.alphabet, facts.image_shape)
+    except ValueError as error:
+        raise CorruptFileError(f"{path} describes no model: {error}") from None
+
+
+def is_finite(model: keras.Model) -> bool:
+    """Whether no weight is NaN or infinite."""
     return all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
-def _member(path: StrPath, name: str, limit: int) -> bytes:
-    """One file of the archive, if it has at most ``limit`` bytes."""
+def read_member(path: StrPath, name: str, limit: int) -> bytes:
+    """One file of the archive, if it has at most ``limit`` bytes.
+
+    Raises:
+        MissingDataError: no such archive.
+        CorruptFileError: damaged, without such a file, or with a larger one.
+    """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(name) as member:
             data = member.read(limit + 1)
@@ -187,7 +222,7 @@ def _member(path: StrPath, name: str, limit: int) -> bytes:
     except KeyError:
         raise CorruptFileError(
             f"{path} has no {name}: it was not written by handwriting.models.save; if you trust "
-            "its origin, keras.models.load_model opens it"
+            "its origin, keras.models.load_model opens a .keras file"
         ) from None
     except PermissionError:
         raise
@@ -228,7 +263,8 @@ def _kind(item: Any) -> Any:
     return "group" if isinstance(item, h5py.Group) else None
 
 
-def _to_json(facts: Card) -> str:
+def card_to_json(facts: Card) -> str:
+    """A card as it stands in a file."""
     value = {
         "format": _FORMAT,
         "model": facts.model,
@@ -239,7 +275,8 @@ def _to_json(facts: Card) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _from_json(data: bytes) -> Card:
+def card_from_json(data: bytes) -> Card:
+    """Read what :func:`card_to_json` wrote, or refuse it."""
     value = json.loads(data)
     if value["format"] != _FORMAT:
         raise ValueError(f"format must be {_FORMAT!r}, got {value['format']!r}")

@@ -7,30 +7,68 @@
     (40, 256)
 
 :func:`card` tells of each what it is, what it learnt from, how well it reads and where it does not.
+:func:`model` gives it as a Keras model, to train on.
+
+Each is three files here: ``NAME.onnx`` (:func:`handwriting.export.onnx` with ``half=True``),
+``NAME.npz`` (:func:`handwriting.models.save_weights`) and the card ``NAME.json``; and a name in
+:data:`NAMES`.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from handwriting.predictor import Predictor
+from handwriting.alphabet import Alphabet
+from handwriting.predictor import Predictor, View
 
-__all__ = ["NAMES", "card", "load", "path"]
+__all__ = ["NAMES", "card", "load", "model", "path"]
 
 NAMES = ("names",)
 """All there are."""
 
 
-def load(name: str) -> Predictor:
+def load(name: str, *, alphabet: Alphabet | None = None) -> Predictor | View:
     """The network of a name, as something that turns a batch of images into scores.
 
     Args:
         name: one of :data:`NAMES`.
+        alphabet: give scores of these characters only (see :class:`handwriting.predictor.View`);
+            all that the network knows if None.
+
+    Raises:
+        ValueError: no such name, or the network does not know a character of the alphabet.
+
+    Example:
+        >>> load("names", alphabet=Alphabet("ABC")).facts.alphabet
+        Alphabet('ABC').with_null()
+    """
+    network = Predictor(path(name))
+    return network if alphabet is None else View(network, alphabet)
+
+
+def model(name: str) -> Any:
+    """The network of a name as a ``keras.Model``, to train on or to look into.
+
+    It is built by :mod:`handwriting.models` and gives the scores of :func:`load`, but for what half
+    precision rounds away. :func:`handwriting.training.finetune` takes the name itself.
+
+    Args:
+        name: one of :data:`NAMES`.
+
+    Returns:
+        A model that is not compiled. Its alphabet and recipe are in ``load(name).facts``.
 
     Raises:
         ValueError: no such name.
+        CorruptFileError: the file of its weights is damaged.
+
+    Example:
+        >>> model("names").count_params()
+        605246
     """
-    return Predictor(path(name))
+    from handwriting import models
+
+    return models.load_weights(path(name, "npz"))
 
 
 def card(name: str) -> dict[str, Any]:
@@ -49,16 +87,16 @@ def card(name: str) -> dict[str, Any]:
         >>> card("names")["parameters"]
         605246
     """
-    facts: dict[str, Any] = json.loads(path(name).with_suffix(".json").read_text("utf-8"))
+    facts: dict[str, Any] = json.loads(path(name, "json").read_text("utf-8"))
     return facts
 
 
-def path(name: str) -> Path:
-    """The ONNX file of a network.
+def path(name: str, form: Literal["onnx", "npz", "json"] = "onnx") -> Path:
+    """A file of a network: its ONNX file, its weights or its card.
 
     Raises:
         ValueError: no such name.
     """
     if name not in NAMES:
         raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
-    return Path(__file__).with_name(f"{name}.onnx")
+    return Path(__file__).with_name(f"{name}.{form}")

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from handwriting import ctc, preprocessing, pretrained
+from handwriting.alphabet import Alphabet
 from handwriting.files import StrPath
 from handwriting.images import Picture
-from handwriting.predictor import Facts, Predictor
+from handwriting.predictor import Facts, Predictor, View
 from handwriting.recognizer.characters import CharacterRecognizer
 from handwriting.recognizer.common import as_lexicon
 from handwriting.recognizer.lines import LineRecognizer
@@ -19,7 +20,9 @@ __all__ = ["Recognizer", "load", "read"]
 Recognizer = CharacterRecognizer | LineRecognizer
 
 
-def load(path: StrPath, *, recipe: str | None = None) -> Recognizer:
+def load(
+    path: StrPath, *, recipe: str | None = None, alphabet: Alphabet | None = None
+) -> Recognizer:
     """Make a recognizer of a model file.
 
     Args:
@@ -27,14 +30,19 @@ def load(path: StrPath, *, recipe: str | None = None) -> Recognizer:
             does, or an ``.onnx`` file of :func:`handwriting.export.onnx`, which needs no Keras; or
             the name of a network that comes with the package (``pretrained.NAMES``).
         recipe: takes the place of the one that the file names.
+        alphabet: read these characters only (see :class:`handwriting.predictor.View`); all that the
+            network knows if None.
 
     Raises:
         MissingDataError: no such file.
         CorruptFileError: damaged, or not written by this package.
         ValueError: the file names no recipe, and none is given; or the recipe makes images of
-            another size.
+            another size; or the network does not know a character of the alphabet.
     """
     predictor, facts = _network(path)
+    if alphabet is not None:
+        predictor = View(predictor, alphabet, facts)
+        facts = predictor.facts
     name = recipe or facts.recipe
     if name is None:
         raise ValueError(f"{path} names no recipe; say with recipe how its images were made")
@@ -66,6 +74,7 @@ def read(
     picture: list[Any],
     *,
     model: StrPath | Recognizer,
+    alphabet: Alphabet | None = None,
     cut: bool = True,
     allowlist: str | None = None,
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
@@ -78,6 +87,7 @@ def read(
     picture: Picture,
     *,
     model: StrPath | Recognizer,
+    alphabet: Alphabet | None = None,
     cut: bool = True,
     allowlist: str | None = None,
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
@@ -89,6 +99,7 @@ def read(
     picture: Picture,
     *,
     model: StrPath | Recognizer,
+    alphabet: Alphabet | None = None,
     cut: bool = True,
     allowlist: str | None = None,
     lexicon: ctc.Lexicon | Iterable[str] | None = None,
@@ -102,6 +113,7 @@ def read(
         picture: a path, bytes, a Pillow image or an array of either polarity (see
             :func:`handwriting.images.to_gray`), or a list of these.
         model: a model file, the name of a network that comes with the package, or a recognizer.
+        alphabet: as for :func:`load`, where ``model`` is no recognizer.
         cut: find lines (or characters) in each picture; else the whole of it is one.
         allowlist: the characters that can stand in the picture; all of the model's if None.
         lexicon: words that are likely; others can still be read.
@@ -117,12 +129,14 @@ def read(
         TypeError: ``model`` is neither a model file nor a recognizer.
         ValueError: an option does not fit.
     """
-    recognizer = load(model) if isinstance(model, str | os.PathLike) else model
+    recognizer = load(model, alphabet=alphabet) if isinstance(model, str | os.PathLike) else model
     if not isinstance(recognizer, CharacterRecognizer | LineRecognizer):
         raise TypeError(
             "model must be a model file or a recognizer, got "
             f"{type(model).__name__}; make one of it with CharacterRecognizer or LineRecognizer"
         )
+    if alphabet is not None and recognizer is model:
+        raise ValueError("alphabet is for a model file or a name; a recognizer has its own")
     options: dict[str, Any] = {
         "cut": cut,
         "allowlist": allowlist,

@@ -1,0 +1,253 @@
+"""Commands that read pictures with models."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from handwriting.cli.common import (
+    ALPHABETS,
+    LINE_RECIPES,
+    RECIPES,
+    import_keras,
+    ink_option,
+    or_usage,
+    read_texts,
+)
+from handwriting.errors import HandwritingError
+from handwriting.files import replacing
+
+if TYPE_CHECKING:
+    from handwriting.alphabet import Alphabet
+    from handwriting.recognizer import Reading
+
+__all__ = ["predict", "read"]
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
+@click.option(
+    "--top", default=1, show_default=True, type=click.IntRange(1), help="How many guesses."
+)
+@click.option("--recipe", type=click.Choice(RECIPES), help="Instead of the one the model names.")
+@ink_option
+@click.option("--page", type=click.IntRange(0), help="Of files with several pages, from 0.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def predict(
+    model: Path,
+    pictures: tuple[str, ...],
+    top: int,
+    recipe: str | None,
+    ink: Any,
+    page: int | None,
+    as_json: bool,
+) -> None:
+    """Read the one character in each IMAGE with MODEL.
+
+    Prints the file, the character and the model's confidence. Where all files are named by what is
+    in them, such as 7.png, A-2.png or b_03.png, it tells at the end how many were read right. A
+    picture that cannot be read gets a line on standard error, the rest go on, and the exit code
+    is 1.
+    """
+    import numpy as np
+
+    import_keras()
+    from handwriting import evaluation, images, models, preprocessing
+
+    card = models.card(model)
+    if card.model in models.LINE_NAMES:
+        raise click.UsageError(f"{model} reads lines of text; handwriting read does that")
+    recipe = recipe or card.recipe
+    if recipe is None:
+        raise click.UsageError(f"{model} names no recipe; choose one with --recipe")
+    size = preprocessing.RECIPES[recipe].size
+    if card.image_shape != (size, size):
+        raise click.UsageError(f"{model} eats images of {card.image_shape}, not those of {recipe}")
+    prepared, names = [], []
+    read: list[str] = []
+    for picture in pictures:
+        try:
+            gray = images.to_gray(picture, page=page)
+        except (HandwritingError, OSError) as error:
+            click.echo(f"Error: {error}", err=True)
+            continue
+        character = preprocessing.clean(preprocessing.to_ink(gray, ink))
+        prepared.append(preprocessing.normalize(character, recipe))
+        names.append(picture)
+    if prepared:
+        scores = evaluation.predict(models.load(model), np.stack(prepared))
+        for name, row, image in zip(names, scores, prepared, strict=True):
+            best = np.argsort(-row, kind="stable")[: top if image.any() else 0]
+            guesses = [(card.alphabet.characters[label], float(row[label])) for label in best]
+            click.echo(_prediction(name, guesses, as_json=as_json))
+            read.append(guesses[0][0] if guesses else "")
+    truths = [_named_character(name, card.alphabet) for name in names]
+    if read and all(truths) and not as_json:
+        right = sum(character == truth for character, truth in zip(read, truths, strict=True))
+        click.echo(f"{right} of {len(read)} right, by the names of the files")
+    if len(names) < len(pictures):
+        sys.exit(1)
+
+
+def _named_character(path: str, alphabet: "Alphabet") -> str | None:
+    """The character that a file's name begins with, if it is one of the alphabet by itself."""
+    name = re.split(r"(?<=.)[-_. ]", Path(path).stem, maxsplit=1)[0]
+    return name if name in alphabet else None
+
+
+def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -> str:
+    if as_json:
+        pairs = [{"character": character, "confidence": score} for character, score in guesses]
+        return json.dumps({"file": name, "guesses": pairs}, ensure_ascii=False)
+    columns = [f"{character or 'null'}\t{score:.4f}" for character, score in guesses]
+    return "\t".join([name, *(columns or ["no ink"])])
+
+
+@click.command()
+@click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A model file, of characters or of lines, as train and export write them, or the name of "
+    "one that comes with the package: names.",
+)
+@click.option(
+    "--cut/--no-cut",
+    default=True,
+    help="Find lines or characters in each picture, or take the whole of it for one.",
+)
+@click.option(
+    "--alphabet",
+    type=click.Choice(ALPHABETS),
+    help="Read these characters only; small letters that are not among them as capitals.",
+)
+@click.option("--allow", help="The characters that can stand in the pictures.")
+@click.option(
+    "--lexicon",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text file of likely words, one a line; others can still be read.",
+)
+@click.option(
+    "--top", default=1, show_default=True, type=click.IntRange(1), help="Alternatives to tell."
+)
+@click.option(
+    "--form",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json", "alto", "hocr"]),
+    help="What to print.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --form json.")
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path),
+    help="Draw what was read over each picture: a PNG file, or a folder for several.",
+)
+@click.option(
+    "--recipe",
+    type=click.Choice([*RECIPES, *LINE_RECIPES]),
+    help="Instead of the one the model names.",
+)
+@ink_option
+@click.option("--page", type=click.IntRange(0), help="Of files with several pages, from 0.")
+def read(
+    pictures: tuple[str, ...],
+    model: Path,
+    cut: bool,
+    alphabet: str | None,
+    allow: str | None,
+    lexicon: Path | None,
+    top: int,
+    form: str,
+    as_json: bool,
+    overlay: Path | None,
+    recipe: str | None,
+    ink: Any,
+    page: int | None,
+) -> None:
+    """Read the text in each IMAGE: a file, a folder of pictures, or a pattern such as 'p*.jpg'.
+
+    A picture that cannot be read gets a line on standard error, the rest go on, and the exit code
+    is 1.
+    """
+    from handwriting import images
+
+    files = images.find(pictures)
+    if len(files) > 1 and form in ("alto", "hocr") and not as_json:
+        raise click.UsageError(f"--form {form} is for one picture at a time, got {len(files)}")
+    drawings = _drawings(files, overlay) if overlay else {}
+    if model.suffix == ".keras":
+        import_keras()
+    from handwriting import ctc, recognizer
+
+    reader = or_usage(recognizer.load, model, recipe=recipe, alphabet=_alphabet(alphabet))
+    options: dict[str, Any] = {
+        "cut": cut,
+        "allowlist": allow,
+        "top_k": top,
+        "polarity": ink,
+        "page": page,
+    }
+    if lexicon:
+        options["lexicon"] = ctc.Lexicon(read_texts(lexicon), reader.alphabet)
+    failed = 0
+    for file in files:
+        try:
+            reading = or_usage(reader.read, file, **options)
+        except (HandwritingError, OSError) as error:
+            click.echo(f"Error: {error}", err=True)
+            failed += 1
+            continue
+        _print_reading(reading, "json" if as_json else form, titled=len(files) > 1)
+        if file in drawings:
+            _draw_reading(reading, drawings[file])
+    if failed:
+        sys.exit(1)
+
+
+def _alphabet(name: str | None) -> "Alphabet | None":
+    from handwriting import alphabet
+    from handwriting.datasets import emnist
+
+    if name is None:
+        return None
+    group, _, subset = name.partition("/")
+    found: Alphabet = emnist.ALPHABETS[subset] if subset else getattr(alphabet, group.upper())
+    return found
+
+
+def _drawings(files: list[Path], overlay: Path) -> dict[Path, Path]:
+    """The PNG file that the reading of each file is drawn into: one, or one each in a folder."""
+    is_file = overlay.suffix.lower() == ".png"
+    if is_file and len(files) > 1:
+        raise click.UsageError(
+            f"--overlay must be a folder for {len(files)} pictures, got {overlay}"
+        )
+    if is_file:
+        return {files[0]: overlay}
+    taken: dict[str, int] = {}
+    drawings = {}
+    for file in dict.fromkeys(files):
+        taken[file.stem] = number = taken.get(file.stem, 0) + 1
+        drawings[file] = overlay / f"{file.stem}{'' if number == 1 else f'-{number}'}.png"
+    return drawings
+
+
+def _print_reading(reading: "Reading", form: str, *, titled: bool) -> None:
+    forms = {"json": reading.to_json, "alto": reading.to_alto, "hocr": reading.to_hocr}
+    if titled and form == "text":
+        click.echo(f"==> {reading.name} <==")
+    # Programs that read these forms expect UTF-8, whatever the terminal has.
+    click.echo(forms[form]().encode() if form in forms else reading.text)
+
+
+def _draw_reading(reading: "Reading", out: Path) -> None:
+    from handwriting import plots
+
+    with replacing(out) as temporary:
+        plots.reading(reading).savefig(temporary, format="png")
