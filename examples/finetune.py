@@ -30,9 +30,12 @@ else:
     network = hw.models.load(model)
 strokes = hw.strokes.StrokeDataset.open(options.strokes, split="validation")
 drawn = hw.strokes.to_characters(strokes, card.alphabet, card.image_shape, outside="drop")
-writers, counts = np.unique(drawn.select(drawn.writers >= 0).writers, return_counts=True)
+if drawn.writers is None:
+    parser.error(f"{options.strokes} does not tell who wrote what")
+by = drawn.writers
+writers, counts = np.unique(by[by >= 0], return_counts=True)
 chosen = writers[np.argsort(-counts, kind="stable")][: options.writers]
-others = drawn.select(~np.isin(drawn.writers, chosen))
+others = drawn.select(~np.isin(by, chosen))
 others = others.sample(min(2000, len(others)), rng=0)
 
 
@@ -43,7 +46,7 @@ def share(network: object, dataset: CharacterDataset) -> str:
 
 print(f"other writers: {share(network, others)}")
 for writer in chosen.tolist():
-    own = drawn.select(drawn.writers == writer)
+    own = drawn.select(by == writer)
     held_back = 1 - options.images / len(own)
     found = hw.training.finetune(model, own, held_back=held_back, rng=0)
     print(f"writer {writer}", found, f"other writers: {share(found.model, others)}", sep="\n")
