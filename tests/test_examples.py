@@ -10,6 +10,7 @@ from handwriting import images, models
 from handwriting.alphabet import DIGITS
 from handwriting.data import CharacterDataset
 from handwriting.datasets import digits, idx
+from handwriting.strokes import StrokeDataset
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -44,6 +45,31 @@ def test_train_mnist_leaves_a_model_and_a_picture(tmp_path):
     assert "mnist/test: " in output
     assert models.card(tmp_path / "mnist.keras").alphabet == DIGITS
     assert images.to_gray(tmp_path / "mnist-errors.png").size
+
+
+def test_finetune_tells_of_writers_and_of_others(tmp_path):
+    rng = np.random.default_rng(0)
+    bar, ring = [(0.5, 0), (0.5, 1)], [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
+    samples = [[np.array(stroke) + rng.normal(0, 0.02, 2)] for stroke in [bar, ring] * 30]
+    writers = np.repeat([3, 5, 7], [30, 20, 10])
+    strokes = StrokeDataset.from_strokes(samples, ["1", "0"] * 30, writers=writers)
+    strokes.save(tmp_path / "all.npz")
+    with np.load(tmp_path / "all.npz") as arrays:
+        np.savez(tmp_path / "strokes.npz", **arrays, split=np.ones(60, int))  # validation
+    models.save(models.lenet(DIGITS, rng=0), tmp_path / "a.keras", alphabet=DIGITS, recipe="emnist")
+
+    output = run(
+        "finetune.py",
+        tmp_path,
+        *("--strokes", "strokes.npz", "--model", "a.keras", "--images", 10, "--writers", 2),
+    )
+
+    assert [line for line in output.splitlines() if line.startswith("writer")] == [
+        "writer 3",
+        "writer 5",
+    ]
+    assert output.count("other writers: ") == 3
+    assert "of 20 images right" in output
 
 
 def test_own_dataset_and_read_pictures_go_together(tmp_path):
