@@ -29,7 +29,8 @@ else:
     model, card = options.model, hw.models.card(options.model)
     network = hw.models.load(model)
 strokes = hw.strokes.StrokeDataset.open(options.strokes, split="validation")
-drawn = hw.strokes.to_characters(strokes, card.alphabet, card.image_shape, outside="drop")
+height, width = network.input_shape[1:3]
+drawn = hw.strokes.to_characters(strokes, card.alphabet, (height, width), outside="drop")
 if drawn.writers is None:
     parser.error(f"{options.strokes} does not tell who wrote what")
 by = drawn.writers

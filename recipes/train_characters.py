@@ -24,6 +24,7 @@ import characters_data
 import numpy as np
 from character_training import AUGMENTATION, measured
 from characters_data import ALPHABET, RECIPE
+from non_characters import non_characters
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -41,7 +42,9 @@ CALM = dataclasses.replace(
 CALMLY_MOVED = hw.training.Augmentation(shift=0.03, rotate=4, scale=0.05, shear=5)
 WORN, CALMLY_WORN = 1.0, 0.35  # shares of the images
 LEAST = 500  # of each character in an epoch
-MNIST_SHARE, PAPER_TIMES, NULL_SHARE = 1 / 3, 3, 0.04
+# With more of MNIST l, O and s are taken for digits.
+MNIST_SHARE, PAPER_TIMES = 1 / 10, 3
+NULL_SHARES = {"noise": 0.03, "touching": 0.02, "scribbles": 0.01, "blots": 0.005, "pieces": 0.005}
 
 
 @dataclasses.dataclass
@@ -71,7 +74,15 @@ class Sources:
         images[which] = worn(images[which], rng)
         labels = np.concatenate([part.labels for part in parts])
         whole = CharacterDataset(images, labels, ALPHABET, "characters", RECIPE)
-        return whole.with_null(NULL_SHARE, rng=rng)
+        return whole.concat(self._nothing(whole, rng))
+
+    def _nothing(self, whole: CharacterDataset, rng: np.random.Generator) -> CharacterDataset:
+        """Images of noise, and of ink that is no character."""
+        count = max(1, round(max(NULL_SHARES.values()) * len(whole)))
+        made = non_characters(whole, count, recipe=RECIPE, rng=rng)
+        some = [made[kind][: round(share * len(whole))] for kind, share in NULL_SHARES.items()]
+        images = np.concatenate(some)
+        return CharacterDataset(images, np.zeros(len(images), int), ALPHABET, "null", RECIPE)
 
     def _balanced(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Every sample once, and those of rare characters more often."""

@@ -9,9 +9,9 @@
 :func:`card` tells of each what it is, what it learnt from, how well it reads and where it does not.
 :func:`model` gives it as a Keras model, to train on.
 
-Each is three files here: ``NAME.onnx`` (:func:`handwriting.export.onnx` with ``precision="float16"``),
-``NAME.npz`` (:func:`handwriting.models.save_weights`) and the card ``NAME.json``; and a name in
-:data:`NAMES`.
+Each is three files here: ``NAME.onnx`` (:func:`handwriting.export.onnx`, in less than single
+precision), ``NAME.npz`` (:func:`handwriting.models.save_weights`) and the card ``NAME.json``; and a
+name in :data:`NAMES`.
 """
 
 import json
