@@ -32,6 +32,7 @@ def parser(description: str, **defaults: Any) -> argparse.ArgumentParser:
     result.add_argument("--batch-size", default=128, type=int)
     result.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
     result.add_argument("--seed", default=0, type=int)
+    result.add_argument("--resume", action="store_true", help="go on where it was stopped")
     result.set_defaults(**defaults)
     return result
 
@@ -64,7 +65,7 @@ def train(
         **settings: more of fit's arguments.
 
     Returns:
-        The figures of each epoch, and the minutes that it took.
+        The figures of each epoch, and the minutes of this call.
     """
     start = time.perf_counter()
     history = hw.training.fit(
@@ -75,6 +76,7 @@ def train(
         batch_size=options.batch_size,
         optimizer=optimizer(images, options),
         label_smoothing=LABEL_SMOOTHING,
+        resume=options.resume,
         progress=True,
         rng=options.seed,
         **settings,

@@ -2,6 +2,7 @@
 
     python recipes/train_characters.py --strokes characters.npz --mnist FOLDER
         --paper characters62.npz --out FOLDER [--model vgg_small] [--epochs 20] [--share 1]
+        [--resume]
 
 It learns from UNIPEN's pen strokes, drawn afresh in each epoch as many pens and hands would, from
 MNIST, from characters on paper and from images of nothing. Of what is learnt from, whole writers
