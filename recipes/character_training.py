@@ -31,6 +31,7 @@ def parser(description: str, **defaults: Any) -> argparse.ArgumentParser:
     result.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
     result.add_argument("--rate", default=RATE, type=float, help="the highest learning rate")
     result.add_argument("--seed", default=0, type=int)
+    result.add_argument("--resume", action="store_true", help="go on where it was stopped")
     result.set_defaults(**defaults)
     return result
 
@@ -63,7 +64,7 @@ def train(
         **settings: more of fit's arguments.
 
     Returns:
-        The figures of each epoch, and the minutes that it took.
+        The figures of each epoch, and the minutes of this call.
     """
     start = time.perf_counter()
     history = hw.training.fit(
@@ -74,6 +75,7 @@ def train(
         batch_size=options.batch_size,
         optimizer=optimizer(images, options),
         label_smoothing=LABEL_SMOOTHING,
+        resume=options.resume,
         progress=True,
         rng=options.seed,
         **settings,

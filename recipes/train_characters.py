@@ -2,7 +2,7 @@
 
     python recipes/train_characters.py --strokes characters.npz --mnist FOLDER
         --paper characters62.npz --out FOLDER [--model vgg_deep] [--epochs 24] [--calm 6]
-        [--start FILE] [--share 1]
+        [--start FILE] [--share 1] [--resume]
 
 It learns from UNIPEN's pen strokes, drawn afresh in each epoch as many pens and hands would, from
 MNIST, from characters on paper and from images of nothing; in the last epochs they are changed

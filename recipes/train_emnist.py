@@ -1,7 +1,7 @@
 """Train a network on one of EMNIST's six subsets or on MNIST, and measure it once.
 
     python recipes/train_emnist.py --data FOLDER --out FOLDER [--set emnist/balanced]
-        [--model vgg_deep] [--epochs 20] [--last]
+        [--model vgg_deep] [--epochs 20] [--last] [--resume]
 
 FOLDER holds the set's own files, as they are downloaded. Some of the training images are held back:
 the last ones, as many as EMNIST's authors name, or where they name none a share of each class. The
@@ -21,6 +21,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import character_training
+import emnist_stand_in
 import keras
 
 import handwriting as hw
@@ -42,8 +43,8 @@ PUBLISHED: dict[str, dict[str, float]] = {
 HELD_BACK = {"mnist": 1 / 12} | {
     f"emnist/{subset}": 1 / 6 for subset in ("balanced", "letters", "digits", "mnist")
 }
+SETTINGS = ("epochs", "batch_size", "share", "seed", "last", "resume")
 STRATIFIED = 0.05  # of byclass and bymerge, whose authors name no part
-STAND_IN = "STAND-IN.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +108,7 @@ def load(options: argparse.Namespace) -> Parts:
     loader = hw.datasets.module(name)
     counts = hw.datasets.emnist.subsets()[subset] if subset else loader.COUNTS
     genuine = counts == {"train": len(train), "test": len(test)}
-    genuine = genuine and not (options.data / STAND_IN).exists()
+    genuine = genuine and not (options.data / emnist_stand_in.MARK).exists()
     learnt, held_back = divided(train, HELD_BACK.get(options.set), options.seed)
     if options.share < 1:
         learnt, held_back, test = (
@@ -139,7 +140,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What the training was told."""
     shared = character_training
     return {
-        **{key: getattr(options, key) for key in ("epochs", "batch_size", "share", "seed", "last")},
+        **{key: getattr(options, key) for key in SETTINGS},
         "augmentation": dataclasses.asdict(shared.AUGMENTATION),
         "optimizer": f"AdamW, weight decay {shared.WEIGHT_DECAY:g}, clipped at {shared.CLIP:g}",
         "learning_rate": f"{options.rate:g}, warm-up {shared.WARM_UP:g} of the steps, cosine to 0",

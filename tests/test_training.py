@@ -10,7 +10,7 @@ from handwriting import evaluation, models, training
 from handwriting.alphabet import DIGITS, LETTERS
 from handwriting.data import CharacterDataset
 from handwriting.datasets import digits
-from handwriting.errors import HandwritingError
+from handwriting.errors import CorruptFileError, HandwritingError
 from handwriting.training import Augmentation, Batches, augment
 
 
@@ -273,6 +273,133 @@ def test_an_optimizer_takes_the_place_of_adam(tiny):
     training.fit(model, tiny, optimizer=keras.optimizers.SGD(0.0), epochs=1, rng=0)
 
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def killed(call):
+    """Break a training off within its third epoch or the fourth."""
+    left = iter(range(7))
+
+    def once_too_often(*_, **__):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.callbacks.StopOnNaN, "on_train_batch_end", once_too_often)
+        with pytest.raises(KeyboardInterrupt):
+            call()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"validation": None, "augmentation": Augmentation()},
+        {"validation": 0.2, "label_smoothing": 0.1, "optimizer": "adamw"},
+        {"validation": "worse", "schedule": "plateau", "patience": 4},
+        {"validation": None, "train": "afresh"},
+    ],
+    ids=["augmented", "chosen", "plateau", "afresh"],
+)
+def test_a_training_that_was_killed_goes_on_to_the_same_end(case, tiny, tmp_path):
+    worse = dataclasses.replace(tiny, labels=1 - tiny.labels)
+
+    def afresh(epoch):
+        return dataclasses.replace(tiny, images=np.roll(tiny.images, epoch, axis=2))
+
+    def run(name, **options):
+        model = models.dense_small(DIGITS, rng=0)
+        options |= {"epochs": 6, "batch_size": 8, "rng": 3} | case
+        if case["validation"] == "worse":
+            options["validation"] = worse
+        if "optimizer" in case:
+            options["optimizer"] = keras.optimizers.AdamW(1e-3)
+        train = afresh if options.pop("train", None) else tiny
+        path = tmp_path / f"{name}.keras"
+        return model, training.fit(model, train, checkpoint=path, **options)
+
+    whole, expected = run("whole")
+    killed(lambda: run("killed"))
+    resumed, history = run("killed", csv=tmp_path / "log.csv", resume=True)
+
+    assert history == expected
+    for a, b in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    kept = models.load(tmp_path / "killed.keras")
+    np.testing.assert_array_equal(kept.get_weights()[0], whole.get_weights()[0])
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + len(expected["loss"])
+
+
+def test_a_resumed_fit_that_was_over_changes_nothing(tiny, tmp_path):
+    options = {"checkpoint": tmp_path / "a.keras", "epochs": 2, "rng": 0}
+    first, second = (models.dense_small(DIGITS, rng=seed) for seed in (0, 5))
+
+    expected = training.fit(first, tiny, **options)
+
+    assert training.fit(second, tiny, resume=True, **options) == expected
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"epochs": 3}, "got {'epochs': '3', "),
+        ({"rng": 1}, "'seed': "),
+        ({"learning_rate": 0.1}, "'initial_learning_rate': 0.1, "),
+        ({"optimizer": keras.optimizers.SGD(0.1)}, "'optimizer': \"'SGD'\""),
+        ({"label_smoothing": 0.2}, "'label_smoothing': "),
+        ({"train": "other"}, "'data': "),
+    ],
+)
+def test_resuming_another_fit_is_refused_and_what_differs_is_named(changed, named, tiny, tmp_path):
+    options = {"checkpoint": tmp_path / "a.keras", "epochs": 2, "rng": 0}
+    training.fit(models.dense_small(DIGITS, rng=0), tiny, **options)
+    model = models.dense_small(DIGITS, rng=0)
+    before = model.get_weights()[0]
+    other = dataclasses.replace(tiny, labels=tiny.labels[::-1].copy())
+    train = other if changed.pop("train", None) else tiny
+
+    with pytest.raises(CorruptFileError) as error:
+        training.fit(model, train, resume=True, **(options | changed))
+
+    assert "a.state.npz is of a training with" in str(error.value)
+    assert named in str(error.value)
+    assert "delete it to train from the beginning" in str(error.value)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_a_damaged_state_of_a_fit_is_refused(tiny, tmp_path):
+    options = {"checkpoint": tmp_path / "a.keras", "epochs": 2, "rng": 0}
+    training.fit(models.dense_small(DIGITS, rng=0), tiny, **options)
+    path = tmp_path / "a.state.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+
+    def without(name):
+        np.savez(path, **{key: each for key, each in arrays.items() if key != name})
+
+    damages = {
+        "cut": lambda: path.write_bytes(path.read_bytes()[:1000]),
+        "text": lambda: path.write_text("no arrays"),
+        "facts": lambda: without("facts"),
+        "weights": lambda: without("best1"),
+        "optimizer": lambda: without("optimizer0"),
+        "shape": lambda: np.savez(path, **(arrays | {"model0": np.zeros(3, np.float32)})),
+        "list": lambda: np.savez(path, **(arrays | {"facts": np.array("[1]")})),
+        "history": lambda: np.savez(
+            path, **(arrays | {"facts": np.array(str(arrays["facts"]).replace('"loss"', '"lost"'))})
+        ),
+    }
+    for damage in damages.values():
+        np.savez(path, **arrays)
+        damage()
+        with pytest.raises(CorruptFileError, match="is damaged .* delete it to train from the"):
+            training.fit(models.dense_small(DIGITS, rng=0), tiny, resume=True, **options)
+
+
+def test_resuming_needs_a_checkpoint_and_a_seed(tiny, tmp_path):
+    for options in ({"rng": 0}, {"checkpoint": tmp_path / "a.keras"}):
+        with pytest.raises(ValueError, match="resume needs the checkpoint and the seed"):
+            training.fit(models.dense_small(DIGITS), tiny, resume=True, **options)
 
 
 def test_batches_without_a_seed_keep_the_order(tiny):

@@ -35,15 +35,13 @@ def check_arguments(**numbers: int) -> None:
 
 
 class Reseed(keras.callbacks.Callback):
-    """Makes dropout depend on the seed and the epoch alone, and notes the learning rates."""
+    """Makes dropout depend on the seed and the epoch alone."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._seed = seed
-        self.rates: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self.rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
         for number, layer in enumerate(_every_layer(self.model)):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
@@ -102,12 +100,21 @@ def wants_progress(progress: bool | None) -> bool:
 
 
 class Progress(keras.callbacks.Callback):
-    """A progress bar over all steps of all epochs."""
+    """A progress bar over all steps of all epochs.
+
+    Args:
+        done: epochs of an earlier training, which this one goes on from.
+    """
+
+    def __init__(self, done: int = 0) -> None:
+        super().__init__()
+        self._done = done
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(total=self.params["epochs"] * self.params["steps"], unit="batch")
+        epochs, steps = self.params["epochs"], self.params["steps"]
+        self._bar = tqdm(total=epochs * steps, initial=self._done * steps, unit="batch")
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._bar.update()

@@ -6,9 +6,10 @@ images, augmentation, dropout) depends only on the seed, the epoch and the batch
 """
 
 import dataclasses
+import functools
 import importlib.util
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -31,6 +32,7 @@ from handwriting.training.callbacks import (
     check_arguments,
     wants_progress,
 )
+from handwriting.training.watch import Watch, check_resumable, fingerprint
 
 __all__ = ["Augmentation", "Batches", "augment", "check_fits", "fit"]
 
@@ -70,6 +72,7 @@ def fit(
     patience: int = 5,
     augmentation: Augmentation | None = None,
     checkpoint: StrPath | None = None,
+    resume: bool = False,
     csv: StrPath | None = None,
     tensorboard: StrPath | None = None,
     progress: bool | None = None,
@@ -98,7 +101,11 @@ def fit(
         patience: epochs without progress before training stops. With ``"cosine"`` a run that stops
             early misses the low learning rates at the end; ``patience=epochs`` never stops.
         augmentation: move the training images at random; they are never stored.
-        checkpoint: a ``.keras`` file to keep the best model so far in, replaced as a whole.
+        checkpoint: a ``.keras`` file to keep the best model so far in, replaced as a whole. Beside
+            it a file that ends in ``.state.npz`` holds what ``resume`` needs.
+        resume: go on after the last whole epoch of an earlier call with the same arguments and the
+            same ``rng``, which may have been killed; it gives the weights that it would have given.
+            Without such a file training begins at the beginning.
         csv: a file for one line of figures an epoch.
         tensorboard: a folder for TensorBoard.
         progress: show a progress bar; by default only where there is a terminal or a notebook.
@@ -110,6 +117,7 @@ def fit(
     Raises:
         ValueError: the model does not fit the dataset, an argument is out of range, or a set is
             empty.
+        CorruptFileError: what ``resume`` finds is damaged or of another training.
         HandwritingError: the loss became NaN or infinite, or tensorboard is not installed.
         OSError: a file that was asked for cannot be written; found out before the first epoch.
 
@@ -123,6 +131,7 @@ def fit(
     """
     check_arguments(epochs=epochs, batch_size=batch_size, patience=patience)
     _check_options(learning_rate, schedule, label_smoothing)
+    check_resumable(checkpoint, rng, resume=resume)
     train, afresh = _first(train, validation)
     check_fits(model, train)
     if checkpoint is not None:
@@ -132,39 +141,42 @@ def fit(
     indices, held_back = _hold_back(model, train, validation, seed)
     options: dict[str, Any] = {"batch_size": batch_size, "seed": seed}
     batches = Batches(train, indices, augmentation=augmentation, afresh=afresh, **options)
+    halving = optimizer is None and schedule == "plateau"
     if optimizer is None:
         optimizer = _adam(learning_rate, schedule, epochs * len(batches))
     model.compile(optimizer, _cross_entropy(label_smoothing), metrics=["accuracy"])
-    reseed = Reseed(seed)
-    callbacks = [reseed, StopOnNaN()]
-    if held_back is not None:
-        callbacks += _watchers(patience, schedule)
-    if checkpoint is not None:
-        callbacks.append(_Checkpoint(checkpoint, train, best=held_back is not None))
+    optimizer.build(model.trainable_variables)
+    options |= {"epochs": epochs, "patience": patience, "label_smoothing": label_smoothing}
+    options |= {"schedule": schedule, "augmentation": augmentation, "validation": validation}
+    watch = Watch(
+        "val_loss",
+        patience=patience,
+        halve_after=max(1, patience // 2) if halving else None,
+        settings=fingerprint(model, optimizer, train.labels.tobytes(), **options),
+        checkpoint=checkpoint,
+        save=functools.partial(models.save, alphabet=train.alphabet, recipe=train.recipe),
+    )
+    first = watch.resume(model) if resume else 0
+    batches.start(first)
+    callbacks = [Reseed(seed), StopOnNaN(), watch]
     if csv is not None:
-        callbacks.append(Csv(csv))
+        callbacks.append(Csv(csv, earlier=watch.history))
     if tensorboard is not None:
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     if wants_progress(progress):
-        callbacks.append(Progress())
-    result = model.fit(
-        batches,
-        validation_data=held_back,
-        epochs=epochs,
-        callbacks=callbacks,
-        # Batches shuffles by the seed; Keras would shuffle again by the global generator.
-        shuffle=False,
-        verbose=0,
-    )
-    history = {name: [float(x) for x in values] for name, values in result.history.items()}
-    history["learning_rate"] = reseed.rates
-    losses = [*history["loss"], *history.get("val_loss", [])]
-    if not all(math.isfinite(loss) for loss in losses):
-        raise HandwritingError(
-            f"the loss was no longer a number in epoch {len(history['loss'])}; lower the learning "
-            f"rate, got {learning_rate:g}"
+        callbacks.append(Progress(first))
+    if first < epochs and not watch.stopped:
+        model.fit(
+            batches,
+            validation_data=held_back,
+            initial_epoch=first,
+            epochs=epochs,
+            callbacks=callbacks,
+            # Batches shuffles by the seed; Keras would shuffle again by the global generator.
+            shuffle=False,
+            verbose=0,
         )
-    return history
+    return watch.finish(model)
 
 
 class Batches(keras.utils.PyDataset):
@@ -202,6 +214,7 @@ class Batches(keras.utils.PyDataset):
         self._seed = seed
         self._augmentation = augmentation
         self._epoch = 0
+        self._begun = False
         self._shuffle()
 
     def __len__(self) -> int:
@@ -216,11 +229,21 @@ class Batches(keras.utils.PyDataset):
             images = augment(images, self._augmentation, rng=rng)
         return images, self._labels.take(which)
 
-    def on_epoch_end(self) -> None:
-        """Called by Keras: make the order of the next epoch, and its images where they change."""
-        self._epoch += 1
-        if self._afresh is not None:
-            self._take(self._afresh(self._epoch))
+    def on_epoch_begin(self) -> None:
+        """Called by Keras: make the order of the next epoch, and its images where they change.
+
+        Not ``on_epoch_end``, which Keras also calls before the first epoch.
+        """
+        if self._begun:
+            self.start(self._epoch + 1)
+        self._begun = True
+
+    def start(self, epoch: int) -> None:
+        """Make the order of an epoch, counted from 0; it is the next one to begin."""
+        if self._afresh is not None and epoch != self._epoch:
+            self._take(self._afresh(epoch))
+        self._epoch = epoch
+        self._begun = False
         self._shuffle()
 
     def _take(self, dataset: CharacterDataset) -> None:
@@ -352,14 +375,6 @@ def _cross_entropy(smoothing: float) -> Any:
     return loss
 
 
-def _watchers(patience: int, schedule: Schedule) -> list[keras.callbacks.Callback]:
-    stop = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
-    if schedule != "plateau":
-        return [stop]
-    drop = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, patience // 2))
-    return [stop, drop]
-
-
 def _check_outputs(
     checkpoint: StrPath | None, csv: StrPath | None, tensorboard: StrPath | None
 ) -> None:
@@ -383,22 +398,4 @@ def check_fits(model: keras.Model, dataset: CharacterDataset) -> None:
         raise ValueError(
             f"model {model.name} eats images of {eats[1]} x {eats[2]} and knows {gives[-1]} "
             f"characters, got {dataset!r}; build it with dataset.alphabet and dataset.image_shape"
-        )
-
-
-class _Checkpoint(keras.callbacks.Callback):
-    """Keeps the best model so far in a file; Keras's own callback overwrites in place."""
-
-    def __init__(self, path: StrPath, train: CharacterDataset, *, best: bool) -> None:
-        super().__init__()
-        self._path, self._train, self._best = path, train, best
-        self._lowest = math.inf
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        loss = float((logs or {}).get("val_loss", math.nan))
-        if self._best and not loss < self._lowest:
-            return
-        self._lowest = loss
-        models.save(
-            self.model, self._path, alphabet=self._train.alphabet, recipe=self._train.recipe
         )

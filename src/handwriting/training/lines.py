@@ -1,13 +1,10 @@
 """Fit a line reader to transcribed lines with CTC."""
 
-import json
+import functools
 import math
 import sys
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -17,8 +14,7 @@ from numpy.typing import NDArray
 from handwriting import ctc, models
 from handwriting.alphabet import Alphabet, Labels
 from handwriting.data import LineDataset
-from handwriting.errors import CorruptFileError, HandwritingError
-from handwriting.files import StrPath, check_writable, refusing_damage, replacing
+from handwriting.files import StrPath, check_writable
 from handwriting.images import Image
 from handwriting.training.augmentation import LineAugmentation, augment_lines
 from handwriting.training.callbacks import (
@@ -29,6 +25,7 @@ from handwriting.training.callbacks import (
     check_arguments,
     wants_progress,
 )
+from handwriting.training.watch import Watch, check_resumable, fingerprint
 
 __all__ = ["LineBatches", "Sets", "as_sets", "check_fits", "fit_lines", "steps_of"]
 
@@ -102,7 +99,8 @@ def fit_lines(
         OSError: a file that was asked for cannot be written; found out before the first epoch.
     """
     check_arguments(epochs=epochs, batch_size=batch_size, patience=patience or 1)
-    _check_options(learning_rate, checkpoint, csv, rng, resume=resume)
+    _check_options(learning_rate, checkpoint, csv)
+    check_resumable(checkpoint, rng, resume=resume)
     if checkpoint is not None:
         models.check_savable(model, checkpoint)
     seed = int(np.random.default_rng(rng).integers(2**31))
@@ -119,9 +117,17 @@ def fit_lines(
     # XLA takes 14 times as long for LSTMs on a CPU.
     model.compile(optimizer, _ctc, jit_compile=False)
     optimizer.build(model.trainable_variables)
-    settings = {"model": model.name, "lines": sum(map(len, sets)), "epochs": epochs}
-    settings |= {name: repr(value) for name, value in options.items()}
-    watch = _Watch(sets[0], watched, settings, checkpoint, patience, wants_progress(progress))
+    texts = [text for lines in sets for text in lines.texts]
+    about = f"{sets[0].alphabet!r} {texts}".encode()
+    options |= {"epochs": epochs, "patience": patience, "validation": watched}
+    watch = _Watch(
+        sets[0],
+        watched,
+        patience=patience,
+        settings=fingerprint(model, optimizer, about, **options),
+        checkpoint=checkpoint,
+        verbose=wants_progress(progress),
+    )
     first = watch.resume(model) if resume else 0
     batches.start(first)
     callbacks = [Reseed(seed), StopOnNaN(), watch]
@@ -136,13 +142,7 @@ def fit_lines(
             shuffle=False,
             verbose=0,
         )
-    watch.restore_best(model)
-    if not all(map(math.isfinite, watch.history["loss"])):
-        raise HandwritingError(
-            f"the loss was no longer a number in epoch {len(watch.history['loss'])}; lower the "
-            f"learning rate, got {learning_rate:g}"
-        )
-    return watch.history
+    return watch.finish(model)
 
 
 class LineBatches(keras.utils.PyDataset):
@@ -332,127 +332,50 @@ def _error_rates(pairs: Sequence[tuple[str, str]]) -> tuple[float, float]:
     return errors / max(1, sum(len(truth) for truth, _ in pairs)), exact / len(pairs)
 
 
-class _Watch(keras.callbacks.Callback):
-    """Measures after each epoch, tells it, keeps the best weights, saves what resuming takes."""
+class _Watch(Watch):
+    """Reads the validation set after each epoch, and tells it."""
 
     def __init__(
         self,
         train: LineDataset,
         validation: Sequence[LineDataset],
-        settings: Mapping[str, Any],
-        checkpoint: StrPath | None,
-        patience: int | None,
+        *,
         verbose: bool,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        alphabet, recipe = train.alphabet.with_null(), train.recipe
+        save = functools.partial(models.save, alphabet=alphabet, recipe=recipe)
+        super().__init__("val_cer", save=save, **options)
         self._validation = validation
-        self._alphabet = train.alphabet.with_null()
-        self._recipe = train.recipe
-        self._settings = dict(settings)
-        self._checkpoint = checkpoint
-        self._patience = patience
+        self._alphabet = alphabet
         self._verbose = verbose
-        self._best: list[NDArray[np.float32]] | None = None
-        self.history: History = {}
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the last epochs brought nothing."""
-        rates = self.history.get("val_cer", [])
-        return bool(rates) and len(rates) - 1 - int(np.argmin(rates)) >= (self._patience or 10**9)
+        self._pairs: list[tuple[str, str]] = []
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         if self._verbose:
             _tell(_HEAD[1] if self._validation else _HEAD[0])
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        super().on_epoch_begin(epoch, logs)
         self._since = time.perf_counter()
-        self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        figures = {"loss": float((logs or {})["loss"]), "learning_rate": self._rate}
-        pairs = self._pairs()
-        if pairs:
-            cer, exact = _error_rates(pairs)
-            figures |= {"val_cer": cer, "val_exact": exact}
-        for name, value in figures.items():
-            self.history.setdefault(name, []).append(value)
-        if self._verbose:
-            seconds = time.perf_counter() - self._since
-            _tell(_row([epoch + 1, *figures.values(), seconds], pairs))
-        if logs is not None:
-            logs |= figures  # for the CSV
-        if not math.isfinite(figures["loss"]):
-            return
-        rates = self.history.get("val_cer")
-        if rates is None or rates[-1] <= min(rates):
-            self._best = self.model.get_weights()
-            if self._checkpoint is not None:
-                models.save(
-                    self.model, self._checkpoint, alphabet=self._alphabet, recipe=self._recipe
-                )
-        if self._checkpoint is not None:
-            self._save(_state(self._checkpoint))
-        if self.stopped:
-            self.model.stop_training = True
-
-    def _pairs(self) -> list[tuple[str, str]]:
-        """The texts of the validation sets, and what is read."""
-        return [
+    def measure(self) -> dict[str, float]:
+        if not self._validation:
+            return {}
+        self._pairs = [
             pair
             for lines in self._validation
             for pair in zip(lines.texts, _read(self.model, lines, self._alphabet), strict=True)
         ]
+        cer, exact = _error_rates(self._pairs)
+        return {"val_cer": cer, "val_exact": exact}
 
-    def restore_best(self, model: keras.Model) -> None:
-        """Give the model the weights of the best epoch."""
-        if self._best is not None:
-            model.set_weights(self._best)
-
-    def _save(self, path: Path) -> None:
-        facts = {"settings": self._settings, "history": self.history}
-        arrays = {f"model{i}": w for i, w in enumerate(self.model.get_weights())}
-        arrays |= {f"best{i}": w for i, w in enumerate(self._best or [])}
-        arrays |= {
-            f"optimizer{i}": keras.ops.convert_to_numpy(v.value)
-            for i, v in enumerate(self.model.optimizer.variables)
-        }
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
-
-    def resume(self, model: keras.Model) -> int:
-        """Take up what an earlier run left; returns how many epochs it had finished."""
-        path = _state(self._checkpoint or "")
-        if not path.is_file():
-            return 0
-        with refusing_damage(f"the state in {path}", "delete it to train from the beginning"):
-            arrays = _load_arrays(path)
-            facts = json.loads(str(arrays.pop("facts")))
-        if facts["settings"] != self._settings:
-            raise CorruptFileError(
-                f"{path} is of a training with {facts['settings']}, got {self._settings}; "
-                "delete it to train from the beginning"
-            )
-        count = len(model.get_weights())
-        model.set_weights([arrays[f"model{i}"] for i in range(count)])
-        self._best = [arrays[f"best{i}"] for i in range(count)]
-        for i, variable in enumerate(model.optimizer.variables):
-            variable.assign(arrays[f"optimizer{i}"])
-        self.history.update(facts["history"])
-        return len(self.history["loss"])
-
-
-def _state(checkpoint: StrPath) -> Path:
-    """Where what resuming takes is kept."""
-    return Path(checkpoint).with_suffix(".state.npz")
-
-
-def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as state:
-            return dict(state)
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(str(error)) from error
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if self._verbose:
+            seconds = time.perf_counter() - self._since
+            figures = [values[-1] for values in self.history.values()]
+            _tell(_row([epoch + 1, *figures, seconds], self._pairs))
 
 
 _HEAD = (
@@ -475,18 +398,9 @@ def _tell(line: str) -> None:
     sys.stderr.flush()
 
 
-def _check_options(
-    learning_rate: float,
-    checkpoint: StrPath | None,
-    csv: StrPath | None,
-    rng: object,
-    *,
-    resume: bool,
-) -> None:
+def _check_options(learning_rate: float, checkpoint: StrPath | None, csv: StrPath | None) -> None:
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
-    if resume and (checkpoint is None or not isinstance(rng, int)):
-        raise ValueError("resume needs the checkpoint and the seed (rng, an int) of the first call")
     for path in (checkpoint, csv):
         if path is not None:
             check_writable(path)

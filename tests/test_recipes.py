@@ -1,0 +1,221 @@
+"""Every recipe runs from its data to its figures, on little data of the true form.
+
+Where HANDWRITING_TEST_DATA is set, the recipe for characters runs on a hundredth of the real sets.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handwriting import images, models
+from handwriting.alphabet import ASCII, DIGITS
+from handwriting.datasets import digits, emnist, idx
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+CHARACTERS = tuple(ASCII)
+
+
+def run(name, *arguments):
+    """Run a recipe on the processor alone; gives what it printed."""
+    result = subprocess.run(
+        [sys.executable, str(RECIPES / name), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def facts(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def strokes(tmp_path_factory):
+    """UNIPEN's form: five samples of each character, a stroke of its own shape each."""
+    rng = np.random.default_rng(0)
+    shapes = rng.integers(0, 1000, (len(CHARACTERS), 2, 5))
+    points = np.repeat(shapes, 5, axis=0) + rng.integers(-20, 20, (5 * len(CHARACTERS), 2, 5))
+    points[:, :, 1:] = np.diff(points, axis=2)
+    n = len(points)
+    path = tmp_path_factory.mktemp("strokes") / "characters.npz"
+    np.savez(
+        path,
+        points_delta=points.transpose(1, 0, 2).reshape(2, -1).astype(np.int16),
+        points_per_stroke=np.full(n, 5),
+        strokes_per_sample=np.ones(n, int),
+        codepoint=np.repeat([ord(character) for character in CHARACTERS], 5),
+        writer=np.tile(np.arange(5), n // 5),
+        split=np.tile([0, 0, 0, 0, 1], n // 5),
+        agree=np.full(n, 9),
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory):
+    """MNIST's four files, with other digits."""
+    folder = tmp_path_factory.mktemp("mnist")
+    for prefix, split in (("train", "train"), ("t10k", "test")):
+        dataset = digits.load(split)
+        idx.write(folder / f"{prefix}-images-idx3-ubyte.gz", dataset.images)
+        labels = dataset.labels.astype(np.uint8)
+        idx.write(folder / f"{prefix}-labels-idx1-ubyte.gz", labels)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory):
+    """Dark blots on light paper."""
+    rng = np.random.default_rng(0)
+    light = rng.integers(180, 255, (620, 64, 64)).astype(np.uint8)
+    light[:, 20:44, 20:44] //= 4
+    path = tmp_path_factory.mktemp("paper") / "characters62.npz"
+    known = [ord(character) for character in CHARACTERS if character.isalnum()]
+    np.savez(path, images=light, codepoint=np.tile(known, 10))
+    return path
+
+
+@pytest.fixture
+def names(tmp_path):
+    """Kaggle's zip file, with a bar for each letter."""
+    texts = ["LEA", "ALBA", "ABEL", "LALA", "BELLA"] * 8
+    path = tmp_path / "names.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for split in ("train", "validation"):
+            rows = [(f"{split.upper()}_{i}.jpg", text) for i, text in enumerate(texts)]
+            table = "\n".join(["FILENAME,IDENTITY", *(",".join(row) for row in rows), ""])
+            archive.writestr(f"written_name_{split}_v2.csv", table)
+            for file, text in rows:
+                page = np.full((40, 256), 255, np.uint8)
+                for place, letter in enumerate(text):
+                    left = 10 + 30 * place
+                    page[8:32, left : left + 1 + ord(letter) % 20] = 20
+                images.write(tmp_path / "one.jpg", page)
+                archive.write(tmp_path / "one.jpg", f"{split}_v2/{split}/{file}")
+    return path
+
+
+def test_the_recipe_for_characters_learns_measures_and_keeps_a_model(
+    strokes, mnist, paper, tmp_path
+):
+    share = 1
+    if real := os.environ.get("HANDWRITING_TEST_DATA"):
+        strokes = Path(real) / "unipen" / "characters.npz"
+        mnist, paper, share = Path(real) / "mnist", Path(real) / "paper" / "characters62.npz", 0.01
+    sources = ("--strokes", strokes, "--mnist", mnist, "--paper", paper)
+
+    printed = run(
+        "train_characters.py",
+        *(*sources, "--out", tmp_path, "--share", share),
+        *("--model", "lenet", "--epochs", 2, "--resume"),
+    )
+
+    found = facts(tmp_path / "lenet.json")
+    assert {"unipen", "paper", "mnist"} == set(found["tests"])
+    assert all(row["top 1"] <= row["top 3"] <= 1 for row in found["tests"].values())
+    assert found["history"]["loss"][1] < found["history"]["loss"][0]
+    assert f"'top 1': '{found['tests']['paper']['top 1']:.2%}'" in printed
+    card = models.card(tmp_path / "lenet.keras")
+    assert (card.alphabet, card.recipe) == (ASCII.with_null(), "emnist")
+    assert models.load(tmp_path / "lenet.keras").count_params() == found["parameters"]
+    assert (tmp_path / "lenet.state.npz").exists()
+    assert images.to_gray(tmp_path / "lenet.png").size
+
+
+def test_a_stand_in_for_emnist_is_learnt_and_never_taken_for_it(strokes, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    told = run(
+        "emnist_stand_in.py",
+        *("--strokes", strokes, "--out", data, "--set", "emnist/letters", "--each", 12),
+    )
+    options = ("--set", "emnist/letters", "--model", "lenet", "--epochs", 2)
+
+    printed = run("train_emnist.py", "--data", data, "--out", out, *options)
+
+    test = emnist.load("test", data, subset="letters")
+    assert test.counts() == dict.fromkeys(emnist.ALPHABETS["letters"], 2)
+    raw = idx.read(data / "emnist-letters-test-images-idx3-ubyte.gz")
+    np.testing.assert_array_equal(raw.transpose(0, 2, 1), test.images)
+    assert "NOT EMNIST" in told
+    assert printed.count("NOT EMNIST/LETTERS") == 2
+    assert "record" not in printed
+    found = facts(out / "emnist-letters-lenet.json")
+    assert not found["genuine"]
+    assert found["published"] == {}
+    assert found["images"] == {"learnt": 260, "held_back": 52, "test": 52}
+    assert len(found["files"]) == 4
+    assert min(found["history"]["val_loss"]) > 0
+    assert found["test"]["top 1"] > 2 / 26
+    assert models.card(out / "emnist-letters-lenet.keras").recipe == "emnist"
+
+
+@pytest.mark.parametrize("subset", emnist.subsets())
+def test_the_label_maps_of_stand_ins_are_the_official_ones(subset, real_data, monkeypatch):
+    monkeypatch.syspath_prepend(RECIPES)
+    import emnist_stand_in
+
+    official = real_data / "emnist" / f"emnist-{subset}-mapping.txt"
+    made = emnist_stand_in.label_map(subset, 1 if subset == "letters" else 0)
+
+    assert made.split() == official.read_text(encoding="ascii").split()
+
+
+def test_mnist_keeps_the_last_epoch_and_says_what_was_published(real_data, tmp_path):
+    printed = run(
+        "train_emnist.py",
+        *("--set", "mnist", "--data", real_data / "mnist", "--out", tmp_path, "--last"),
+        *("--model", "dense_small", "--epochs", 1, "--share", 0.01, "--batch-size", 16),
+    )
+
+    found = facts(tmp_path / "mnist-dense_small.json")
+    assert found["images"] == {"learnt": 550, "held_back": 50, "test": 100}
+    assert "val_loss" not in found["history"]
+    assert "99.72%" in printed
+    assert "on a share of 0.01 of the images" in printed
+    assert found["genuine"]
+    files = found["files"]
+    assert files["t10k-labels-idx1-ubyte.gz"].startswith("f7ae60f92e00ec6debd23a6088c31dbd2371eca")
+    assert models.card(tmp_path / "mnist-dense_small.keras").alphabet == DIGITS
+
+
+def test_names_are_learnt_with_drawn_lines_and_decoded(names, strokes, tmp_path):
+    counts = tmp_path / "counts.tsv"
+    counts.write_text("LEA\t90\nABEL\t60\nBELLA\t70\n", encoding="utf-8")
+    known = ("--names", names, "--counts", counts)
+
+    run(
+        "names.py",
+        *(*known, "--out", tmp_path, "--strokes", strokes, "--held-back", 0.2),
+        *("--first", 8, 1, "--then", 4, "--epochs", 1),
+    )
+    model = tmp_path / "crnn_small-synthetic.keras"
+    printed = run(
+        "names_decoding.py",
+        *(*known, "--model", model, "--held-back", 0.2, "--out", tmp_path / "decoding.json"),
+    )
+
+    found = facts(tmp_path / "crnn_small-synthetic.json")
+    assert found["lines"] == {"train": 32, "chosen by": 8, "validation": 40}
+    assert 0 <= found["greedy"]["exact"] <= 1
+    assert models.card(model).recipe == "line"
+    rows = facts(tmp_path / "decoding.json")["validation"]
+    assert [row["decoding"] for row in rows][:2] == ["greedy", "beam 8"]
+    assert len(rows) == 7
+    assert "beam 16, n-grams, lexicon" in printed
+
+
+def test_every_recipe_is_tested_here():
+    text = Path(__file__).read_text(encoding="utf-8")
+    shared = {"character_training.py", "synthetic_names.py"}
+
+    alone = {path.name for path in RECIPES.glob("*.py")} - shared
+    assert all(f'"{name}"' in text for name in alone)
