@@ -212,7 +212,8 @@ def test_batches_hold_every_image_once_an_epoch_in_another_order(tiny):
         return np.concatenate([batches[i][0] for i in range(len(batches))])
 
     first = epoch()
-    batches.on_epoch_end()
+    batches.on_epoch_begin()
+    batches.on_epoch_begin()
     second = epoch()
 
     assert len(batches) == 4
@@ -231,7 +232,8 @@ def test_each_epoch_can_have_images_of_its_own(tiny):
     model = models.dense_small(tiny.alphabet, rng=0)
     batches = training.Batches(afresh(0), batch_size=len(tiny), afresh=afresh)
     first = batches[0][0]
-    batches.on_epoch_end()
+    batches.on_epoch_begin()
+    batches.on_epoch_begin()
     training.fit(model, afresh, validation=tiny, epochs=2, rng=0)
 
     assert (batches[0][0] == np.roll(first, 1, axis=2)).all()
