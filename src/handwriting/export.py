@@ -48,8 +48,8 @@ def onnx(
             without it.
         precision: ``"float16"`` keeps the weights in half precision, which makes the file half as
             large; they are calculated with in single precision. ``"int8"`` convolves in whole
-            numbers, in a quarter of the size and of the time; their ranges are found with
-            ``images``, at least 100 like those that will be read.
+            numbers, in a quarter of the size and less than half of the time; their ranges are
+            found with ``images``, at least 100 like those that will be read.
 
     Raises:
         ValueError: ``path``, ``alphabet``, ``recipe`` or ``precision`` do not fit, or there are too
