@@ -15,6 +15,7 @@ from handwriting import images, models
 from handwriting.alphabet import DIGITS
 from handwriting.cli import main
 from handwriting.datasets import digits, folders
+from handwriting.recognizer import UNREAD
 
 
 def run(*arguments):
@@ -309,6 +310,24 @@ def test_predict_reads_pictures(model, pictures):
     right = sum(row[1] == path.stem[-1] for row, path in zip(rows, pictures, strict=True))
     assert right >= 4
     assert all(0 < float(row[2]) <= 1 for row in rows)
+
+
+def test_predict_takes_exported_models(model, pictures, tmp_path):
+    assert run("export", model, "--out", tmp_path / "model.onnx").exit_code == 0
+
+    result = run("predict", tmp_path / "model.onnx", *pictures)
+
+    assert [line.split("\t")[1] for line in result.output.splitlines()] == [
+        line.split("\t")[1] for line in run("predict", model, *pictures).output.splitlines()
+    ]
+
+
+def test_read_marks_what_is_less_sure_than_asked(model, pictures):
+    sure = run("read", "--model", model, "--no-cut", pictures[0])
+    unsure = run("read", "--model", model, "--no-cut", "--min-confidence", 1, pictures[0])
+
+    assert sure.output.strip() in "0123456789"
+    assert unsure.output.strip() == UNREAD
 
 
 def named(pictures, folder, *names):

@@ -22,6 +22,7 @@ from handwriting.files import replacing
 
 if TYPE_CHECKING:
     from handwriting.alphabet import Alphabet
+    from handwriting.predictor import Facts
     from handwriting.recognizer import Reading
 
 __all__ = ["predict", "read"]
@@ -48,25 +49,20 @@ def predict(
 ) -> None:
     """Read the one character in each IMAGE with MODEL.
 
-    Prints the file, the character and the model's confidence. Where all files are named by what is
-    in them, such as 7.png, A-2.png or b_03.png, it tells at the end how many were read right. A
-    picture that cannot be read gets a line on standard error, the rest go on, and the exit code
-    is 1.
+    MODEL is a file that train or export wrote, or the name of a network that comes with the
+    package. Prints the file, the character and the model's confidence. Where all files are named by
+    what is in them, such as 7.png, A-2.png or b_03.png, it tells at the end how many were read
+    right. A picture that cannot be read gets a line on standard error, the rest go on, and the exit
+    code is 1.
     """
     import numpy as np
 
-    import_keras()
-    from handwriting import evaluation, images, models, preprocessing
+    if model.suffix == ".keras":
+        import_keras()
+    from handwriting import evaluation, images, preprocessing, recognizer
 
-    card = models.card(model)
-    if card.model in models.LINE_NAMES:
-        raise click.UsageError(f"{model} reads lines of text; handwriting read does that")
-    recipe = recipe or card.recipe
-    if recipe is None:
-        raise click.UsageError(f"{model} names no recipe; choose one with --recipe")
-    size = preprocessing.RECIPES[recipe].size
-    if card.image_shape != (size, size):
-        raise click.UsageError(f"{model} eats images of {card.image_shape}, not those of {recipe}")
+    network, facts = recognizer.network(model)
+    recipe = _recipe_for(model, facts, recipe)
     prepared, names = [], []
     read: list[str] = []
     for picture in pictures:
@@ -79,18 +75,33 @@ def predict(
         prepared.append(preprocessing.normalize(character, recipe))
         names.append(picture)
     if prepared:
-        scores = evaluation.predict(models.load(model), np.stack(prepared))
+        scores = evaluation.predict(network, np.stack(prepared))
         for name, row, image in zip(names, scores, prepared, strict=True):
             best = np.argsort(-row, kind="stable")[: top if image.any() else 0]
-            guesses = [(card.alphabet.characters[label], float(row[label])) for label in best]
+            guesses = [(facts.alphabet.characters[label], float(row[label])) for label in best]
             click.echo(_prediction(name, guesses, as_json=as_json))
             read.append(guesses[0][0] if guesses else "")
-    truths = [_named_character(name, card.alphabet) for name in names]
+    truths = [_named_character(name, facts.alphabet) for name in names]
     if read and all(truths) and not as_json:
         right = sum(character == truth for character, truth in zip(read, truths, strict=True))
         click.echo(f"{right} of {len(read)} right, by the names of the files")
     if len(names) < len(pictures):
         sys.exit(1)
+
+
+def _recipe_for(model: Path, facts: "Facts", recipe: str | None) -> str:
+    """The name of the recipe that makes the images of a network of characters."""
+    from handwriting import preprocessing
+
+    if facts.lines:
+        raise click.UsageError(f"{model} reads lines of text; handwriting read does that")
+    recipe = recipe or facts.recipe
+    if recipe is None:
+        raise click.UsageError(f"{model} names no recipe; choose one with --recipe")
+    size = preprocessing.RECIPES[recipe].size
+    if facts.image_shape != (size, size):
+        raise click.UsageError(f"{model} eats images of {facts.image_shape}, not those of {recipe}")
+    return recipe
 
 
 def _named_character(path: str, alphabet: "Alphabet") -> str | None:
@@ -126,6 +137,13 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     type=click.Choice(ALPHABETS),
     help="Read these characters only; small letters that are not among them as capitals.",
 )
+@click.option(
+    "--min-confidence",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Characters that are less sure are printed as unread.",
+)
 @click.option("--allow", help="The characters that can stand in the pictures.")
 @click.option(
     "--lexicon",
@@ -160,6 +178,7 @@ def read(
     model: Path,
     cut: bool,
     alphabet: str | None,
+    min_confidence: float,
     allow: str | None,
     lexicon: Path | None,
     top: int,
@@ -190,6 +209,7 @@ def read(
         "cut": cut,
         "allowlist": allow,
         "top_k": top,
+        "min_confidence": min_confidence,
         "polarity": ink,
         "page": page,
     }

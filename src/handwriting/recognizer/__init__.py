@@ -7,7 +7,7 @@ lines. :func:`load` makes the right one of a model file, and :func:`read` reads 
 
 from handwriting.recognizer.characters import CharacterRecognizer
 from handwriting.recognizer.lines import LineRecognizer
-from handwriting.recognizer.load import Recognizer, load, read
+from handwriting.recognizer.load import Recognizer, load, network, read
 from handwriting.recognizer.reading import UNREAD, Character, Line, Reading, Word
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Recognizer",
     "Word",
     "load",
+    "network",
     "read",
 ]

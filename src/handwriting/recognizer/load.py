@@ -15,7 +15,7 @@ from handwriting.recognizer.common import as_lexicon
 from handwriting.recognizer.lines import LineRecognizer
 from handwriting.recognizer.reading import Reading
 
-__all__ = ["Recognizer", "load", "read"]
+__all__ = ["Recognizer", "load", "network", "read"]
 
 Recognizer = CharacterRecognizer | LineRecognizer
 
@@ -39,7 +39,7 @@ def load(
         ValueError: the file names no recipe, and none is given; or the recipe makes images of
             another size; or the network does not know a character of the alphabet.
     """
-    predictor, facts = _network(path)
+    predictor, facts = network(path)
     if alphabet is not None:
         predictor = View(predictor, alphabet, facts)
         facts = predictor.facts
@@ -57,7 +57,20 @@ def load(
     return CharacterRecognizer(predictor, facts.alphabet, name)
 
 
-def _network(path: StrPath) -> tuple[Any, Facts]:
+def network(path: StrPath) -> tuple[Any, Facts]:
+    """A network and what its file says of it.
+
+    Args:
+        path: as for :func:`load`.
+
+    Returns:
+        A Keras model or a :class:`handwriting.predictor.Predictor`, such as
+        :func:`handwriting.evaluation.predict` takes, and its facts.
+
+    Raises:
+        MissingDataError: no such file.
+        CorruptFileError: damaged, or not written by this package.
+    """
     if str(path) in pretrained.NAMES or Path(path).suffix == ".onnx":
         name = str(path)
         predictor = pretrained.load(name) if name in pretrained.NAMES else Predictor(path)
