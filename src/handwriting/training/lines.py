@@ -225,7 +225,7 @@ class LineBatches(keras.utils.PyDataset):
             batches.sort(key=lambda batch: float(batch.part.lengths[batch.which].mean()))
         elif len(self._sets) > 1:
             batches = [batches[i] for i in rng.permutation(len(batches))]
-        self._batches = batches
+        self._batches = _mixed(batches)
 
     def _take(self, sets: Sequence[LineDataset]) -> list["_Part"]:
         return [_Part.of(lines, self._step) for lines in sets if len(lines)]
@@ -260,6 +260,18 @@ class _Batch(NamedTuple):
 
     part: _Part
     which: Labels
+
+
+def _mixed(batches: list[_Batch]) -> list[_Batch]:
+    """The same with lines of two sets in the first two batches, where there are several.
+
+    Keras takes the shape of the first two batches for that of all, but where these differ.
+    """
+    others = (i for i, batch in enumerate(batches) if batch.part is not batches[0].part)
+    other = next(others, None)
+    if other is not None:
+        batches[1], batches[other] = batches[other], batches[1]
+    return batches
 
 
 def as_sets(sets: Sets) -> Sequence[LineDataset]:
