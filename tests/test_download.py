@@ -5,16 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from misbehaving_server import DATA, SHA256, running
 
 from handwriting.datasets import download
 from handwriting.datasets.download import RemoteFile, fetch, is_fetched, verify
 from handwriting.errors import CorruptFileError, MissingDataError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from misbehaving_server import DATA, SHA256, running
 
 
 @pytest.fixture

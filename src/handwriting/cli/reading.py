@@ -125,7 +125,7 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     required=True,
     type=click.Path(path_type=Path),
     help="A model file, of characters or of lines, as train and export write them, or the name of "
-    "one that comes with the package: names.",
+    "one that comes with the package: digits, names.",
 )
 @click.option(
     "--cut/--no-cut",

@@ -2,7 +2,7 @@
 
     >>> from handwriting import pretrained
     >>> pretrained.NAMES
-    ('names',)
+    ('digits', 'names')
     >>> pretrained.load("names").facts.image_shape
     (40, 256)
 
@@ -23,7 +23,7 @@ from handwriting.predictor import Predictor, View
 
 __all__ = ["NAMES", "card", "load", "model", "path"]
 
-NAMES = ("names",)
+NAMES = ("digits", "names")
 """All there are."""
 
 
