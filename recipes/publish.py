@@ -60,8 +60,13 @@ def main() -> None:
     parser.add_argument("--data", required=True, type=Path, help="folder of all sets")
     parser.add_argument("--figures", required=True, type=Path, help="what its recipe wrote")
     parser.add_argument("--out", default=HOUSE, type=Path)
+    parser.add_argument("--share", default=1.0, type=float, help="of the sets, for a trial")
     options = parser.parse_args()
-    held_back, tests = digits(options) if options.name == "digits" else trained.sets(options.data)
+    held_back, tests = (
+        digits(options)
+        if options.name == "digits"
+        else trained.sets(options.data, share=options.share)
+    )
     card = hw.models.card(options.model)
     model = hw.models.load(options.model)
     temperature = hw.training.calibrate(model, held_back)
@@ -97,6 +102,9 @@ def digits(options: argparse.Namespace) -> tuple[CharacterDataset, dict[str, Cha
         hw.datasets.mnist.load(split, options.data / "mnist") for split in ("train", "test")
     )
     held_back = train_emnist.divided(train, train_emnist.HELD_BACK["mnist"], 0)[1]
+    held_back, test = (
+        each.sample(round(options.share * len(each)), rng=0) for each in (held_back, test)
+    )
     return held_back, {"mnist": test}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handwriting import images, models
+from handwriting import images, models, pretrained
 from handwriting.alphabet import ASCII, DIGITS
 from handwriting.datasets import digits, emnist, idx
 
@@ -102,6 +102,86 @@ def names(tmp_path):
                 images.write(tmp_path / "one.jpg", page)
                 archive.write(tmp_path / "one.jpg", f"{split}_v2/{split}/{file}")
     return path
+
+
+@pytest.fixture
+def words(tmp_path):
+    """UNIPEN's words (kind 7) and texts (kind 8): zigzags, one stroke for each letter."""
+    rng = np.random.default_rng(0)
+    texts = [*["ab", "abc", "cab", "bb"] * 10, *["a cab", "bab a"] * 10]
+    points, lengths, counts = [], [], []
+    for text in texts:
+        for place, letter in enumerate(text):
+            x = 400 * place + rng.integers(0, 100, 4)
+            y = rng.integers(0, 1000, 4) if letter != " " else np.full(4, 500)
+            points.append(np.diff([x, y], axis=1, prepend=0))
+            lengths.append(4)
+        counts.append(len(text))
+    path = tmp_path / "words.npz"
+    np.savez(
+        path,
+        points_delta=np.concatenate(points, axis=1).astype(np.int16),
+        points_per_stroke=np.array(lengths),
+        strokes_per_sample=np.array(counts),
+        text=np.frombuffer("\n".join(texts).encode(), np.uint8),
+        writer=np.arange(60) % 5,
+        split=(np.arange(60) % 5 == 4).astype(int),
+        kind=np.repeat([7, 8], [40, 20]),
+    )
+    return path
+
+
+@pytest.fixture
+def copiste(tmp_path):
+    """Lines of scanned pages: a bar for each letter."""
+    path = tmp_path / "lines.zip"
+    rows = ["file\twriter\tsplit\ttext"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(24):
+            text = ("été à Noël", "l\u2019an 1900 \u03c0")[i % 2]
+            split = "validation" if i % 6 > 3 else "train"
+            rows.append(f"{i}.png\t{i % 4}\t{split}\t{text}")
+            page = np.full((64, 400), 230, np.uint8)
+            page[10:50, 20 : 20 + 30 * len(text) : 30] = 40
+            images.write(tmp_path / "one.png", page)
+            archive.write(tmp_path / "one.png", f"{i}.png")
+        archive.writestr("lines.tsv", "\n".join(rows) + "\n")
+    return path
+
+
+def test_lines_of_all_kinds_are_learnt_and_measured(words, copiste, names, tmp_path):
+    sources = ("--strokes", words, "--copiste", copiste, "--names", names)
+    options = ("--out", tmp_path, "--model", "crnn_small", "--resume")
+
+    run("train_lines.py", *sources, *options, "--epochs", 2)
+
+    found = facts(tmp_path / "crnn_small.json")
+    assert set(found["tests"]) == {"unipen words", "copiste", "names"}
+    assert all(0 < row["cer"] < 3 for row in found["tests"].values())
+    assert found["history"]["loss"][1] < found["history"]["loss"][0]
+    card = models.card(tmp_path / "crnn_small.keras")
+    assert card.image_shape == (48, None)
+    assert {"é", " ", "a", "Z", "9", "'"} < set(card.alphabet)
+
+
+def test_what_is_published_is_what_is_measured(real_data, tmp_path):
+    digit_reader = pretrained.model("digits")
+    models.save(digit_reader, tmp_path / "m.keras", alphabet=DIGITS, recipe="mnist")
+    (tmp_path / "m.json").write_text('{"epochs": 30, "history": {}}', encoding="utf-8")
+
+    run(
+        "publish.py",
+        *("digits", tmp_path / "m.keras", "--figures", tmp_path / "m.json"),
+        *("--data", real_data, "--out", tmp_path, "--share", 0.2),
+    )
+
+    card = facts(tmp_path / "digits.json")
+    assert card["training"] == {"epochs": 30}
+    assert card["measured"]["mnist"]["top 1"] == pytest.approx(
+        pretrained.card("digits")["measured"]["mnist"]["top 1"], abs=0.003
+    )
+    assert card["temperature"] == pytest.approx(1, abs=0.2)  # it was calibrated before
+    assert models.card(tmp_path / "digits.npz").alphabet == DIGITS
 
 
 def test_the_recipe_for_characters_learns_measures_and_keeps_a_model(
@@ -215,7 +295,10 @@ def test_names_are_learnt_with_drawn_lines_and_decoded(names, strokes, tmp_path)
 
 def test_every_recipe_is_tested_here():
     text = Path(__file__).read_text(encoding="utf-8")
-    shared = {"character_training.py", "synthetic_names.py"}
+    shared = {
+        *("character_training.py", "characters_data.py", "non_characters.py"),
+        *("synthetic_names.py", "trained.py"),
+    }
 
     alone = {path.name for path in RECIPES.glob("*.py")} - shared
     assert all(f'"{name}"' in text for name in alone)
