@@ -60,6 +60,7 @@ SMALL = dataclasses.replace(STYLE, width=(0.8, 2.2), size=0.35)  # for long text
 NARROW = dataclasses.replace(STYLE, size=0.15)  # for letters narrower than this, to the height
 NARROW_BELOW = 0.45
 PLAIN = Style(width=(2.0, 2.0))
+ROOM = 1.12  # for lines that augmentation makes wider
 WORDS, TEXTS, NAMES = 0.6, 0.7, 0.5  # shares of each source in an epoch
 HELD_BACK = {"strokes": 0.03, "copiste": 0.05, "names": 0.03}
 
@@ -97,9 +98,8 @@ class Sources:
         found += self._drawn(self.words.select(narrow), WORDS, NARROW, rng)
         found += self._drawn(self.words.select(~narrow), WORDS, STYLE, rng)
         found += self._drawn(self.texts, TEXTS, SMALL, rng)
-        found += in_sets(self.copiste, room=1.12, augmented=rng)
-        rows = self._turn(len(self.names.texts), NAMES, number)
-        found += in_sets(self.names.select(rows), room=1.12, augmented=rng)
+        found += in_sets(self.copiste, room=ROOM, augmented=rng)
+        found += in_sets(self.names.select(self._turn(number)), room=ROOM, augmented=rng)
         return together(found)
 
     def _drawn(
@@ -115,11 +115,15 @@ class Sources:
             )
             yield legible(dataclasses.replace(lines, images=worn(lines.images, rng)), rng)
 
-    def _turn(self, n: int, share: float, number: int) -> NDArray[np.int64]:
-        """Another part of n in each epoch, until all were there."""
-        count = max(1, round(share * n))
-        order = np.random.default_rng(self.seed).permutation(n)
-        return np.sort(order[(np.arange(count) + number * count) % n])
+    def _turn(self, number: int) -> NDArray[np.int64]:
+        """Other names in each epoch, until all were there; as many of each width."""
+        widths = np.array(fitting([image.shape[1] * ROOM for image in self.names.images]))
+        chosen = []
+        for width in np.unique(widths):
+            rows = np.random.default_rng(self.seed).permutation(np.flatnonzero(widths == width))
+            count = max(1, round(NAMES * len(rows)))
+            chosen.append(rows[(np.arange(count) + number * count) % len(rows)])
+        return np.sort(np.concatenate(chosen))
 
 
 def nominal(strokes: StrokeDataset) -> NDArray[np.float64]:

@@ -223,8 +223,11 @@ class LineBatches(keras.utils.PyDataset):
             )
         if epoch == 0:
             batches.sort(key=lambda batch: float(batch.part.lengths[batch.which].mean()))
-        elif len(self._sets) > 1:
-            batches = [batches[i] for i in rng.permutation(len(batches))]
+        if len(self._sets) > 1:
+            # At first more and more long texts among short ones: what was learnt of short words is
+            # forgotten while there are only long lines.
+            earliness = np.linspace(0, 1, len(batches)) if epoch == 0 else 0
+            batches = [batches[i] for i in np.argsort(rng.random(len(batches)) + earliness)]
         self._batches = _mixed(batches)
 
     def _take(self, sets: Sequence[LineDataset]) -> list["_Part"]:
