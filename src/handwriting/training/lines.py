@@ -55,9 +55,10 @@ def fit_lines(
 
     The loss is that of CTC for each character, over as many time steps as each line is wide. In the
     first epoch the lines come from the shortest text to the longest: so the network learns early
-    that there are letters at all, where it else gives blanks alone for many epochs. With a
-    validation set, its lines are decoded greedily after each epoch, and the weights with the lowest
-    character error rate come back.
+    that there are letters at all, where it else gives blanks alone for many epochs. Of several
+    datasets the short texts come more often at first. With a validation set, its lines are decoded
+    greedily after each epoch, and the weights with the lowest character error rate come
+    back.
 
     Args:
         model: from one of the builders in ``models.LINE_NAMES``, or any Keras model that eats
