@@ -1,7 +1,7 @@
 """Train a reader of lines of Latin handwriting, print and cursive.
 
     python recipes/train_lines.py --strokes words.npz --copiste lines.zip --names ZIP --out FOLDER
-        [--model crnn_deep] [--epochs 24] [--resume] [--share 1]
+        [--model crnn_deep] [--start names] [--epochs 24] [--resume] [--share 1]
 
 It learns from the words and short texts of UNIPEN, drawn afresh in each epoch of the movements of
 the pen, from lines of "Copiste d'un jour" and from handwritten names. Some writers and names are
@@ -315,6 +315,7 @@ def main() -> None:
     parser.add_argument("--names", required=True, help="Kaggle's zip file or folder")
     parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
     parser.add_argument("--model", default="crnn_deep", choices=hw.models.LINE_NAMES)
+    parser.add_argument("--start", help="a pretrained reader whose layers are taken where they fit")
     parser.add_argument("--epochs", default=24, type=int)
     parser.add_argument("--rate", default=1.5e-3, type=float)
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
@@ -325,6 +326,8 @@ def main() -> None:
     start = time.perf_counter()
     learnt, held_back, tests = sources(options)
     model = hw.models.build(options.model, ALPHABET, (HEIGHT, None), rng=options.seed)
+    if options.start is not None:
+        start_from(model, hw.pretrained.model(options.start))
     history = hw.training.fit_lines(
         model,
         learnt.epoch,
@@ -352,6 +355,16 @@ def main() -> None:
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     curves = hw.plots.training_curves(history)
     curves.savefig(options.out / f"{options.model}.png", bbox_inches="tight")
+
+
+def start_from(model: keras.Model, other: keras.Model) -> None:
+    """Take the weights of another network's layers, as far as they have the same shapes.
+
+    A network that has never seen a letter answers blanks for an epoch, one that knows some does not.
+    """
+    for layer, known in zip(model.layers, other.layers, strict=False):
+        if [each.shape for each in layer.weights] == [each.shape for each in known.weights]:
+            layer.set_weights(known.get_weights())
 
 
 def measured(model: keras.Model, sets: Sequence[LineDataset]) -> dict[str, float]:
