@@ -1,12 +1,13 @@
 """What the recipes for single characters share: options, optimizer, augmentation, figures."""
 
 import argparse
-import json
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
 
 import keras
+import records
 
 import handwriting as hw
 from handwriting.data import CharacterDataset
@@ -89,9 +90,12 @@ def measured(model: Any, test: CharacterDataset) -> dict[str, float]:
     return {"top 1": report.accuracy, "top 3": report.top(3), "folded": report.folded()}
 
 
-def write(folder: Path, name: str, facts: dict[str, Any]) -> None:
-    """Write what was measured, and the curves of its history."""
-    with hw.files.replacing(folder / f"{name}.json") as path:
-        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    curves = hw.plots.training_curves(facts["history"])
-    curves.savefig(folder / f"{name}.png", bbox_inches="tight")
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the training was told, and what all of them are."""
+    return {
+        **records.settings(options),
+        "augmentation": dataclasses.asdict(AUGMENTATION),
+        "optimizer": f"AdamW, weight decay {WEIGHT_DECAY:g}, clipped at {CLIP:g}",
+        "learning_rate": f"{options.rate:g}, warm-up {WARM_UP:g} of the steps, cosine to 0",
+        "label_smoothing": LABEL_SMOOTHING,
+    }

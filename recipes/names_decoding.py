@@ -16,7 +16,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,32 +58,40 @@ class Known:
 
 @dataclasses.dataclass
 class Scored:
-    """Lines and the scores that the network gives them."""
+    """Texts of lines, and the scores that a network gives the lines, for each set of them."""
 
-    lines: LineDataset
+    texts: list[str]
     alphabet: hw.alphabet.Alphabet
-    scores: Any
-    steps: Any
+    scores: list[tuple[Any, Any]]
 
     @classmethod
-    def of(cls, model: Any, lines: LineDataset, alphabet: hw.alphabet.Alphabet) -> "Scored":
-        """Read lines with a network."""
-        return cls(lines, alphabet, *hw.evaluation.predict_lines(model, lines, batch_size=256))
+    def of(
+        cls, model: Any, sets: Sequence[LineDataset], alphabet: hw.alphabet.Alphabet
+    ) -> "Scored":
+        """Look at lines with a network."""
+        texts = [text for lines in sets for text in lines.texts]
+        found = [hw.evaluation.predict_lines(model, lines, batch_size=64) for lines in sets]
+        return cls(texts, alphabet, found)
 
-    def read(self, **options: Any) -> tuple[LineReport, float]:
+    def read(self, *, rounds: int = ROUNDS, **options: Any) -> tuple[LineReport, float]:
         """The report, and microseconds a line in the fastest of some rounds.
 
         Args:
+            rounds: how many.
             **options: of ctc.beam; greedily without any.
         """
         decode: Any = hw.ctc.beam if options else hw.ctc.greedy
         times = []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             start = time.perf_counter()
-            found = decode(self.scores, self.alphabet, lengths=self.steps, **options)
+            found = [
+                line
+                for scores, steps in self.scores
+                for line in decode(scores, self.alphabet, lengths=steps, **options)
+            ]
             times.append(time.perf_counter() - start)
         texts = [(each[0] if options else each).text for each in found]
-        return hw.evaluation.compare(self.lines.texts, texts), 1e6 * min(times) / len(texts)
+        return hw.evaluation.compare(self.texts, texts), 1e6 * min(times) / len(texts)
 
 
 def main() -> None:
@@ -105,10 +113,10 @@ def main() -> None:
     model = hw.models.load(options.model)
 
     some = Known.of(counts + collections.Counter(train.texts), card.alphabet)
-    weights = chosen(Scored.of(model, held_back, card.alphabet), some)
+    weights = chosen(Scored.of(model, [held_back], card.alphabet), some)
     print("chosen on the lines held back:", weights, flush=True)
     every = Known.of(counts + collections.Counter(real.texts), card.alphabet)
-    rows = [*measured(Scored.of(model, test, card.alphabet), every, weights)]
+    rows = [*measured(Scored.of(model, [test], card.alphabet), every, weights)]
     facts = {"weights": weights, "words": len(every.lexicon), "validation": rows}
     if options.out:
         options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -120,9 +128,8 @@ def chosen(held_back: Scored, known: Known) -> dict[str, float]:
     best: tuple[float, tuple[float, ...]] = (1.0, ())
     for weights in grid:
         options = named(weights)
-        report, _ = held_back.read(
-            width=TUNED_WIDTH, ngram=known.ngram, lexicon=known.lexicon, **options
-        )
+        both = {"ngram": known.ngram, "lexicon": known.lexicon}
+        report, _ = held_back.read(rounds=1, width=TUNED_WIDTH, **both, **options)
         best = min(best, (report.cer, weights))
     return named(best[1])
 

@@ -1,16 +1,19 @@
-"""Make of a trained reader of characters what the package ships: two files and a card.
+"""Make of a trained reader what the package ships: two files and a card.
 
     python recipes/publish.py NAME MODEL.keras --data FOLDER --figures MODEL.json [--out FOLDER]
 
-NAME is "digits" or "characters". The model is made as sure as it is right on what was held back
-when it was trained; OUT/NAME.onnx reads, in whole numbers, OUT/NAME.npz is to train on, and the
-card OUT/NAME.json tells what OUT/NAME.onnx itself reads right of every set. FOLDER is as for
-benchmarks/models.py, MODEL.json what the recipe wrote beside the model.
+NAME is "digits", "characters" or "lines". The model is made as sure as it is right on what was held
+back when it was trained; OUT/NAME.onnx reads, characters in whole numbers and lines with weights in
+half precision, OUT/NAME.npz is to train on, and the card OUT/NAME.json tells what OUT/NAME.onnx
+itself reads right of every set. FOLDER is as for benchmarks/models.py, MODEL.json what the recipe
+wrote beside the model.
 """
 
 import argparse
+import itertools
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import train_emnist
+import train_lines
 import trained
 from non_characters import non_characters
 
 import handwriting as hw
-from handwriting.data import CharacterDataset
+from handwriting.data import CharacterDataset, LineDataset
 from handwriting.predictor import Predictor
 
 HOUSE = Path(__file__).parents[1] / "src" / "handwriting" / "pretrained"
@@ -31,6 +35,13 @@ UNIPEN = (
     "from, 10.5281/zenodo.1195803; the CD of 1999 says research use, no commercial redistribution)"
 )
 MNIST = "MNIST, training images (CC BY-SA 3.0)"
+COPISTE = (
+    "Copiste d'un jour (BAnQ, 2024), lines of French handwriting by volunteers (CC BY 4.0; the "
+    "sentence that they copied speaks of non-commercial use)"
+)
+NAMES = (
+    "pictures of Kaggle's landlord/handwriting-recognition (CC0), labels read off the pictures anew"
+)
 PAPER = "4,567 characters in pen and pencil on paper (MIT in their repository, origin not stated)"
 WORDS: dict[str, dict[str, Any]] = {
     "digits": {
@@ -47,8 +58,16 @@ WORDS: dict[str, dict[str, Any]] = {
         "in a line alone (handwriting.recognizer does so). Accents are not known.",
         "recipe": "recipes/train_characters.py, recipes/publish.py",
     },
+    "lines": {
+        "reads": "one line of Latin handwriting, print or cursive, with French accents",
+        "data": [UNIPEN.replace("isolated characters", "words and short texts"), COPISTE, NAMES],
+        "limits": "English words of tablets of the 1990s, French lines of volunteers' pages and "
+        "French names in capitals is what it has seen; other languages, old scripts and formulas "
+        "are read worse. Where a line is cut badly, it is read badly.",
+        "recipe": "recipes/train_lines.py, recipes/publish.py",
+    },
 }
-IMAGES = 2000
+IMAGES, IMAGES_OF_LINES = 2000, 16
 ACCEPT = 0.99
 
 
@@ -62,38 +81,56 @@ def main() -> None:
     parser.add_argument("--out", default=HOUSE, type=Path)
     parser.add_argument("--share", default=1.0, type=float, help="of the sets, for a trial")
     options = parser.parse_args()
-    held_back, tests = (
-        digits(options)
-        if options.name == "digits"
-        else trained.sets(options.data, share=options.share)
-    )
+    held_back, tests = SETS[options.name](options)
     card = hw.models.card(options.model)
     model = hw.models.load(options.model)
-    temperature = hw.training.calibrate(model, held_back)
-    path = options.out / f"{options.name}.onnx"
-    some = held_back.sample(min(IMAGES, len(held_back)), rng=0)
-    facts: dict[str, Any] = {"alphabet": card.alphabet, "recipe": card.recipe}
-    hw.export.onnx(model, path, images=np.asarray(some.images), precision="int8", **facts)
-    hw.models.save_weights(model, path.with_suffix(".npz"), **facts)
-    reader = Predictor(path)
+    reader, temperature, network = (lines if options.name == "lines" else characters)(
+        model, held_back, options.out / f"{options.name}.onnx", card
+    )
     told = json.loads(options.figures.read_text("utf-8"))
-    keep = ("epochs", "images", "images an epoch", "settings", "minutes", "files", "versions")
+    keep = ("epochs", "images", "images an epoch", "lines an epoch", "settings", "minutes")
     value = {
         "reads": WORDS[options.name]["reads"],
-        "network": f"{card.model}, {model.input_shape[1]} x {model.input_shape[2]}, recipe "
-        f"{card.recipe}, convolutions in 8-bit whole numbers",
+        "network": network,
         "parameters": model.count_params(),
         **{key: WORDS[options.name][key] for key in ("data", "limits", "recipe")},
         "measured": {name: measured(reader, test) for name, test in tests.items()},
         "temperature": round(temperature, 4),
-        "training": {key: told[key] for key in keep if key in told},
+        "training": {key: told[key] for key in (*keep, "files", "versions") if key in told},
     }
     if card.alphabet.has_null:
         value["rejection"] = rejection(reader, tests["unipen"])
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    with hw.files.replacing(path.with_suffix(".json")) as file:
+    with hw.files.replacing(options.out / f"{options.name}.json") as file:
         file.write_text(text, encoding="utf-8")
     print(text)
+
+
+def characters(
+    model: Any, held_back: CharacterDataset, path: Path, card: hw.models.Card
+) -> tuple[Predictor, float, str]:
+    """Calibrate and write a reader of characters; the reader, its temperature and what it is."""
+    temperature = hw.training.calibrate(model, held_back)
+    facts: dict[str, Any] = {"alphabet": card.alphabet, "recipe": card.recipe}
+    some = held_back.sample(min(IMAGES, len(held_back)), rng=0)
+    hw.export.onnx(model, path, images=np.asarray(some.images), precision="int8", **facts)
+    hw.models.save_weights(model, path.with_suffix(".npz"), **facts)
+    size = " x ".join(map(str, model.input_shape[1:]))
+    network = f"{card.model}, {size}, recipe {card.recipe}, convolutions in 8-bit whole numbers"
+    return Predictor(path), temperature, network
+
+
+def lines(
+    model: Any, held_back: Sequence[LineDataset], path: Path, card: hw.models.Card
+) -> tuple[Predictor, float, str]:
+    """Calibrate and write a reader of lines; the reader, its temperature and what it is."""
+    temperature = hw.training.calibrate_lines(model, held_back)
+    facts: dict[str, Any] = {"alphabet": card.alphabet, "recipe": card.recipe}
+    some = np.asarray(held_back[len(held_back) // 2].images[:IMAGES_OF_LINES])
+    hw.export.onnx(model, path, images=some, precision="float16", **facts)
+    hw.models.save_weights(model, path.with_suffix(".npz"), **facts)
+    network = f"{card.model}, {model.input_shape[1]} high, recipe {card.recipe}, half precision"
+    return Predictor(path), temperature, network
 
 
 def digits(options: argparse.Namespace) -> tuple[CharacterDataset, dict[str, CharacterDataset]]:
@@ -108,8 +145,25 @@ def digits(options: argparse.Namespace) -> tuple[CharacterDataset, dict[str, Cha
     return held_back, {"mnist": test}
 
 
-def measured(reader: Predictor, test: CharacterDataset) -> dict[str, float]:
+def several(
+    options: argparse.Namespace,
+) -> tuple[list[LineDataset], dict[str, list[LineDataset]]]:
+    """What the reader of lines chose its epoch by, and what measures it."""
+    places = {
+        "strokes": options.data / "unipen" / "words.npz",
+        "copiste": options.data / "copiste" / "lines.zip",
+        "names": options.data / "names" / "handwriting-recognition.zip",
+    }
+    _, held_back, tests = train_lines.sources(
+        argparse.Namespace(**places, share=options.share, seed=0)
+    )
+    return train_lines.together(itertools.chain(*held_back.values())), tests
+
+
+def measured(reader: Predictor, test: Any) -> dict[str, float]:
     """How much of a set is read right, and how far confidence is from that."""
+    if not isinstance(test, CharacterDataset):
+        return {name: round(value, 4) for name, value in train_lines.measured(reader, test).items()}
     report = hw.evaluation.evaluate(reader, test)
     figures = {"top 1": report.accuracy, "top 3": report.top(3), "folded": report.folded()}
     figures["calibration error"] = report.calibration_error
@@ -131,6 +185,13 @@ def rejection(reader: Predictor, test: CharacterDataset) -> dict[str, Any]:
         "characters accepted": round(found.accepted, 4),
         "let through": {kind: round(share, 4) for kind, share in found.let_through.items()},
     }
+
+
+SETS: dict[str, Any] = {
+    "digits": digits,
+    "characters": lambda options: trained.sets(options.data, share=options.share),
+    "lines": several,
+}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import character_training
 import characters_data
 import numpy as np
+import records
 from character_training import AUGMENTATION, measured
 from characters_data import ALPHABET, RECIPE
 from non_characters import non_characters
@@ -118,7 +119,7 @@ def main() -> None:
     """Train, measure, write."""
     parser = character_training.parser(__doc__, model="vgg_deep", epochs=24)
     parser.add_argument("--strokes", required=True, type=Path, help="UNIPEN's characters")
-    parser.add_argument("--mnist", required=True, help="the folder of MNIST's files")
+    parser.add_argument("--mnist", required=True, type=Path, help="the folder of MNIST's files")
     parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
     parser.add_argument("--calm", default=6, type=int, help="epochs at the end, changed less")
     parser.add_argument("--start", type=Path, help="a model to go on from")
@@ -147,13 +148,15 @@ def main() -> None:
         "parameters": model.count_params(),
         "epochs": options.epochs,
         "images an epoch": images,
+        "settings": character_training.settings(options),
+        **records.sources([options.strokes, *options.mnist.glob("*ubyte*"), options.paper]),
         "minutes": minutes,
         "tests": {name: measured(model, test) for name, test in tests.items()},
         "history": history,
     }
     for name, figures in facts["tests"].items():
         print(f"{name:10}", {key: f"{value:.2%}" for key, value in figures.items()}, flush=True)
-    character_training.write(options.out, options.model, facts)
+    records.write(options.out, options.model, facts)
 
 
 if __name__ == "__main__":

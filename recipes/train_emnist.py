@@ -12,9 +12,7 @@ measured and of what, OUT/SET-MODEL.png the curves.
 
 import argparse
 import dataclasses
-import hashlib
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import character_training
 import emnist_stand_in
-import keras
+import records
 
 import handwriting as hw
 from handwriting.data import CharacterDataset
@@ -43,7 +41,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
 HELD_BACK = {"mnist": 1 / 12} | {
     f"emnist/{subset}": 1 / 6 for subset in ("balanced", "letters", "digits", "mnist")
 }
-SETTINGS = ("epochs", "batch_size", "share", "seed", "last", "resume")
 STRATIFIED = 0.05  # of byclass and bymerge, whose authors name no part
 
 
@@ -90,15 +87,14 @@ def main() -> None:
         "model": options.model,
         "parameters": model.count_params(),
         "images": {part: len(getattr(parts, part)) for part in ("learnt", "held_back", "test")},
-        "settings": settings(options),
-        "versions": {package: version(package) for package in ("handwriting", "keras", "numpy")},
-        "files": hashes(options),
+        "settings": character_training.settings(options),
+        **records.sources(files(options)),
         "minutes": minutes,
         **figures,
         "published": PUBLISHED[options.set] if parts.genuine else {},
         "history": history,
     }
-    character_training.write(options.out, name, facts)
+    records.write(options.out, name, facts)
 
 
 def load(options: argparse.Namespace) -> Parts:
@@ -136,28 +132,10 @@ def divided(
     return train.select(slice(rest)), train.select(slice(rest, None))
 
 
-def settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What the training was told."""
-    shared = character_training
-    return {
-        **{key: getattr(options, key) for key in SETTINGS},
-        "augmentation": dataclasses.asdict(shared.AUGMENTATION),
-        "optimizer": f"AdamW, weight decay {shared.WEIGHT_DECAY:g}, clipped at {shared.CLIP:g}",
-        "learning_rate": f"{options.rate:g}, warm-up {shared.WARM_UP:g} of the steps, cosine to 0",
-        "label_smoothing": shared.LABEL_SMOOTHING,
-        "backend": keras.backend.backend(),
-    }
-
-
-def hashes(options: argparse.Namespace) -> dict[str, str]:
-    """SHA-256 of the files that the set was read from."""
+def files(options: argparse.Namespace) -> list[Path]:
+    """The files that the set is read from."""
     start = f"{options.set.replace('/', '-')}-" if "/" in options.set else ""
-    paths = options.data.glob(f"{start}*ubyte*") if options.data.is_dir() else [options.data]
-    found = {}
-    for path in sorted(paths):
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return [*options.data.glob(f"{start}*ubyte*")] if options.data.is_dir() else [options.data]
 
 
 def table(

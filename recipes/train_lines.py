@@ -14,20 +14,21 @@ import argparse
 import collections
 import dataclasses
 import io
-import json
+import itertools
 import os
 import time
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 import PIL.Image
+import records
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -235,7 +236,7 @@ def read_copiste(path: Path, split: str) -> Lines:
     return Lines(images, texts, np.array(writers))
 
 
-def read_names(path: str, split: str) -> Lines:
+def read_names(path: Path, split: str) -> Lines:
     """Names as they come."""
     lines = hw.datasets.names.load(split, path, size=(HEIGHT, 768))
     rows = zip(lines.images, lines.widths.tolist(), strict=True)
@@ -276,10 +277,21 @@ def drawn(strokes: StrokeDataset) -> list[LineDataset]:
     ]
 
 
+def data_options(description: str) -> argparse.ArgumentParser:
+    """The options that say what :func:`sources` reads."""
+    result = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
+    result.add_argument("--strokes", required=True, type=Path, help="UNIPEN's words")
+    result.add_argument("--copiste", required=True, type=Path, help="zip file of the lines")
+    result.add_argument("--names", required=True, type=Path, help="Kaggle's zip file or folder")
+    result.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
+    result.add_argument("--seed", default=0, type=int)
+    return result
+
+
 def sources(
     options: argparse.Namespace,
-) -> tuple[Sources, list[LineDataset], dict[str, list[LineDataset]]]:
-    """What is learnt from, what is held back of it, and what is measured."""
+) -> tuple[Sources, dict[str, list[LineDataset]], dict[str, list[LineDataset]]]:
+    """What is learnt from, what is held back of it, and what is measured, by source."""
     strokes = {kind: read_strokes(options.strokes, "train", kind) for kind in (7, 8)}
     tests = {"unipen words": StrokeDataset.open(options.strokes, split="validation", kinds=[7])}
     copiste, other = (read_copiste(options.copiste, each) for each in ("train", "validation"))
@@ -295,10 +307,13 @@ def sources(
     words, some = strokes[7].split(share["strokes"], by_writer=True, rng=seed)
     copiste, some_lines = parted(writable(copiste), share["copiste"], seed)
     names, some_names = parted(writable(names), share["names"], seed)
-    held_back = together([*drawn(some), *in_sets(some_lines), *in_sets(some_names)])
     return (
         Sources(words, strokes[8], copiste, names, seed),
-        held_back,
+        {
+            "unipen words": drawn(some),
+            "copiste": list(in_sets(some_lines)),
+            "names": list(in_sets(some_names)),
+        },
         {
             "unipen words": drawn(tests["unipen words"]),
             "copiste": list(in_sets(other)),
@@ -309,18 +324,13 @@ def sources(
 
 def main() -> None:
     """Train, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--strokes", required=True, type=Path, help="UNIPEN's words")
-    parser.add_argument("--copiste", required=True, type=Path, help="zip file of the lines")
-    parser.add_argument("--names", required=True, help="Kaggle's zip file or folder")
+    parser = data_options(__doc__)
     parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
     parser.add_argument("--model", default="crnn_deep", choices=hw.models.LINE_NAMES)
     parser.add_argument("--start", help="a pretrained reader whose layers are taken where they fit")
     parser.add_argument("--epochs", default=24, type=int)
     parser.add_argument("--rate", default=1.5e-3, type=float)
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
-    parser.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
-    parser.add_argument("--seed", default=0, type=int)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
@@ -331,7 +341,7 @@ def main() -> None:
     history = hw.training.fit_lines(
         model,
         learnt.epoch,
-        validation=held_back,
+        validation=together(itertools.chain(*held_back.values())),
         epochs=options.epochs,
         batch_size=BATCH,
         learning_rate=options.rate,
@@ -343,6 +353,8 @@ def main() -> None:
     facts = {
         "model": options.model,
         "parameters": model.count_params(),
+        "settings": records.settings(options),
+        **records.sources([options.strokes, options.copiste, options.names]),
         "epochs": options.epochs,
         "lines an epoch": sum(map(len, learnt.epoch(0))),
         "minutes": round((time.perf_counter() - start) / 60, 1),
@@ -351,33 +363,34 @@ def main() -> None:
     }
     for name, figures in facts["tests"].items():
         print(f"{name:14}", {key: f"{value:.2%}" for key, value in figures.items()}, flush=True)
-    path = options.out / f"{options.model}.json"
-    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    curves = hw.plots.training_curves(history)
-    curves.savefig(options.out / f"{options.model}.png", bbox_inches="tight")
+    records.write(options.out, options.model, facts)
 
 
 def start_from(model: keras.Model, other: keras.Model) -> None:
     """Take the weights of another network's layers, as far as they have the same shapes.
 
-    A network that has never seen a letter answers blanks for an epoch, one that knows some does not.
+    One that knows no letter yet answers blanks alone for most of an epoch.
     """
     for layer, known in zip(model.layers, other.layers, strict=False):
         if [each.shape for each in layer.weights] == [each.shape for each in known.weights]:
             layer.set_weights(known.get_weights())
 
 
-def measured(model: keras.Model, sets: Sequence[LineDataset]) -> dict[str, float]:
-    """Error rates, decoded greedily."""
+def measured(model: Any, sets: Sequence[LineDataset]) -> dict[str, float]:
+    """Error rates, decoded greedily, and how far confidence is from them."""
     truths: list[str] = []
     texts: list[str] = []
+    sure: list[float] = []
+    alphabet = ALPHABET.with_null()
     for lines in sets:
         scores, lengths = hw.evaluation.predict_lines(model, lines, batch_size=64)
-        found = hw.ctc.greedy(scores, ALPHABET.with_null(), lengths=lengths)
+        found = [each.text for each in hw.ctc.greedy(scores, alphabet, lengths=lengths)]
+        sure += hw.ctc.likelihood(scores, found, alphabet, lengths=lengths).tolist()
         truths += lines.texts
-        texts += [each.text for each in found]
-    report = hw.evaluation.compare(truths, texts)
-    return {"cer": report.cer, "exact": report.exact, "wer": report.wer}
+        texts += found
+    report = hw.evaluation.compare(truths, texts, confidences=sure)
+    figures = {"cer": report.cer, "exact": report.exact, "wer": report.wer}
+    return {**figures, "calibration error": report.calibration_error}
 
 
 if __name__ == "__main__":

@@ -153,15 +153,26 @@ def test_lines_of_all_kinds_are_learnt_and_measured(words, copiste, names, tmp_p
     sources = ("--strokes", words, "--copiste", copiste, "--names", names)
     options = ("--out", tmp_path, "--model", "crnn_small", "--resume")
 
-    run("train_lines.py", *sources, *options, "--epochs", 2)
+    run("train_lines.py", *sources, *options, "--epochs", 2, "--start", "names")
+    model = tmp_path / "crnn_small.keras"
+    printed = run(
+        "lines_decoding.py", *sources, "--model", model, "--out", tmp_path / "decoding.json"
+    )
 
     found = facts(tmp_path / "crnn_small.json")
+    assert found["settings"]["start"] == "names"
+    assert set(found["files"]) == {path.name for path in (words, copiste, names)}
     assert set(found["tests"]) == {"unipen words", "copiste", "names"}
     assert all(0 < row["cer"] < 3 for row in found["tests"].values())
     assert found["history"]["loss"][1] < found["history"]["loss"][0]
-    card = models.card(tmp_path / "crnn_small.keras")
+    card = models.card(model)
     assert card.image_shape == (48, None)
     assert {"é", " ", "a", "Z", "9", "'"} < set(card.alphabet)
+    decoded = facts(tmp_path / "decoding.json")
+    for source, tests in found["tests"].items():
+        greedy = decoded[source]["validation"][0]
+        assert (greedy["decoding"], greedy["cer"]) == ("greedy", pytest.approx(tests["cer"]))
+    assert "copiste: 3 words" in printed
 
 
 def test_what_is_published_is_what_is_measured(real_data, tmp_path):
@@ -297,7 +308,7 @@ def test_every_recipe_is_tested_here():
     text = Path(__file__).read_text(encoding="utf-8")
     shared = {
         *("character_training.py", "characters_data.py", "non_characters.py"),
-        *("synthetic_names.py", "trained.py"),
+        *("records.py", "synthetic_names.py", "trained.py"),
     }
 
     alone = {path.name for path in RECIPES.glob("*.py")} - shared

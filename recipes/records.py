@@ -1,0 +1,39 @@
+"""What recipes write down of what they did: settings, files, versions, figures, curves."""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import handwriting as hw
+
+__all__ = ["settings", "sources", "write"]
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line said, but for files and folders, and what calculates."""
+    told = {key: value for key, value in vars(options).items() if not isinstance(value, Path)}
+    return {**told, "backend": keras.backend.backend()}
+
+
+def sources(paths: Iterable[Path]) -> dict[str, dict[str, str]]:
+    """SHA-256 of the files that are learnt from, and the versions of what reads them."""
+    hashes = {}
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    packages = ("handwriting", "keras", "numpy")
+    return {"files": hashes, "versions": {package: version(package) for package in packages}}
+
+
+def write(folder: Path, name: str, facts: dict[str, Any]) -> None:
+    """Write what was measured, and the curves of its history."""
+    with hw.files.replacing(folder / f"{name}.json") as path:
+        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    curves = hw.plots.training_curves(facts["history"])
+    curves.savefig(folder / f"{name}.png", bbox_inches="tight")
