@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import synthetic_names
+import transfer
 
 import handwriting as hw
 from handwriting.data import LineDataset
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--held-back", default=0.05, type=float, help="0 takes the last epoch's weights"
     )
-    parser.add_argument("--start", type=Path, help="a model to go on from, in place of --first")
+    parser.add_argument("--start", help="as for train_lines.py, in place of --first")
     parser.add_argument("--name", help="of the files to write")
     parser.add_argument("--rate", type=float, help="learning rate at the start")
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
@@ -66,11 +67,9 @@ def main() -> None:
     train, held_back = real, None
     if options.held_back:
         train, held_back = real.split(options.held_back, rng=options.seed)
-    model = (
-        hw.models.load(options.start)
-        if options.start
-        else hw.models.build(options.model, train.alphabet, train.image_shape, rng=options.seed)
-    )
+    model = hw.models.build(options.model, train.alphabet, train.image_shape, rng=options.seed)
+    if options.start:
+        transfer.start_from(model, train.alphabet, options.start)
     settings: dict[str, Any] = {
         "validation": held_back,
         "augmentation": hw.training.LineAugmentation(),

@@ -25,10 +25,10 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import PIL.Image
 import records
+import transfer
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -327,7 +327,7 @@ def main() -> None:
     parser = data_options(__doc__)
     parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
     parser.add_argument("--model", default="crnn_deep", choices=hw.models.LINE_NAMES)
-    parser.add_argument("--start", help="a pretrained reader whose layers are taken where they fit")
+    parser.add_argument("--start", help="a .keras file or pretrained reader to take layers of")
     parser.add_argument("--epochs", default=24, type=int)
     parser.add_argument("--rate", default=1.5e-3, type=float)
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
@@ -337,7 +337,7 @@ def main() -> None:
     learnt, held_back, tests = sources(options)
     model = hw.models.build(options.model, ALPHABET, (HEIGHT, None), rng=options.seed)
     if options.start is not None:
-        start_from(model, hw.pretrained.model(options.start))
+        transfer.start_from(model, ALPHABET, options.start)
     history = hw.training.fit_lines(
         model,
         learnt.epoch,
@@ -364,16 +364,6 @@ def main() -> None:
     for name, figures in facts["tests"].items():
         print(f"{name:14}", {key: f"{value:.2%}" for key, value in figures.items()}, flush=True)
     records.write(options.out, options.model, facts)
-
-
-def start_from(model: keras.Model, other: keras.Model) -> None:
-    """Take the weights of another network's layers, as far as they have the same shapes.
-
-    One that knows no letter yet answers blanks alone for most of an epoch.
-    """
-    for layer, known in zip(model.layers, other.layers, strict=False):
-        if [each.shape for each in layer.weights] == [each.shape for each in known.weights]:
-            layer.set_weights(known.get_weights())
 
 
 def measured(model: Any, sets: Sequence[LineDataset]) -> dict[str, float]:

@@ -122,10 +122,11 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
 @click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
 @click.option(
     "--model",
-    required=True,
+    default="lines",
+    show_default=True,
     type=click.Path(path_type=Path),
-    help="A model file, of characters or of lines, as train and export write them, or the name of "
-    "one that comes with the package: digits, names.",
+    help="The name of a network that comes with the package (lines, digits, names), or a model "
+    "file, of characters or of lines, as train and export write them.",
 )
 @click.option(
     "--cut/--no-cut",

@@ -86,7 +86,7 @@ def network(path: StrPath) -> tuple[Any, Facts]:
 def read(
     picture: list[Any],
     *,
-    model: StrPath | Recognizer,
+    model: StrPath | Recognizer = "lines",
     alphabet: Alphabet | None = None,
     cut: bool = True,
     allowlist: str | None = None,
@@ -99,7 +99,7 @@ def read(
 def read(
     picture: Picture,
     *,
-    model: StrPath | Recognizer,
+    model: StrPath | Recognizer = "lines",
     alphabet: Alphabet | None = None,
     cut: bool = True,
     allowlist: str | None = None,
@@ -111,7 +111,7 @@ def read(
 def read(
     picture: Picture,
     *,
-    model: StrPath | Recognizer,
+    model: StrPath | Recognizer = "lines",
     alphabet: Alphabet | None = None,
     cut: bool = True,
     allowlist: str | None = None,
@@ -125,7 +125,8 @@ def read(
     Args:
         picture: a path, bytes, a Pillow image or an array of either polarity (see
             :func:`handwriting.images.to_gray`), or a list of these.
-        model: a model file, the name of a network that comes with the package, or a recognizer.
+        model: a model file, a recognizer, or the name of a network that comes with the package: one
+            that reads lines of Latin handwriting if nothing is said.
         alphabet: as for :func:`load`, where ``model`` is no recognizer.
         cut: find lines (or characters) in each picture; else the whole of it is one.
         allowlist: the characters that can stand in the picture; all of the model's if None.
