@@ -43,7 +43,7 @@ ALPHABET = hw.alphabet.Alphabet(
 )
 # Marks that are one in handwriting: quotes and dashes of all kinds, the space that does not break.
 SAME = str.maketrans("\u2019\u2018\u201c\u201d\u2013\u2014\u00a0", "''\"\"-- ")
-HEIGHT = 48
+HEIGHT, RECIPE = 48, "line-tight"
 WIDTHS = (64, 96, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1344)
 BATCH = 8  # of the widest
 STEP = 4  # pixels for each of the models' time steps
@@ -170,7 +170,7 @@ def in_sets(
             change = hw.training.LineAugmentation(shift=(0.08, 0.2), scale=0.15)
             images, widths = hw.training.augment_lines(images, widths, change, rng=augmented)
         texts = [lines.texts[i] for i in rows]
-        found = LineDataset(images, widths, texts, alphabet, "lines", "line")
+        found = LineDataset(images, widths, texts, alphabet, "lines", RECIPE)
         yield found if augmented is None else legible(found, augmented)
 
 

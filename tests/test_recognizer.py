@@ -321,7 +321,7 @@ def test_scores_that_are_no_numbers_are_told():
 def test_no_such_recipe():
     with pytest.raises(ValueError, match="recipe must be one of mnist"):
         CharacterRecognizer(is_wide, DIGITS, "line")
-    with pytest.raises(ValueError, match="recipe must be one of line, line-stretched for lines"):
+    with pytest.raises(ValueError, match="recipe must be one of line, line-tight, line-stretched"):
         LineRecognizer(is_wide, DIGITS, (32, 128), "mnist")
 
 

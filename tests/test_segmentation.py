@@ -233,6 +233,22 @@ def test_ruled_lines_go_and_strokes_that_cross_them_stay(step):
     assert len(found) <= 1.2 * len(true)
 
 
+def test_letters_that_stand_on_a_rule_keep_their_feet():
+    feet = np.zeros((120, 600), np.uint8)
+    for left in range(40, 540, 50):  # letters like L: the foot lies in the rule
+        feet[40:60, left : left + 3] = 200
+        feet[58:60, left : left + 14] = 200
+    page = blank(*feet.shape)
+    page[58:60] = 170
+    page = np.minimum(page, 230 - feet)
+
+    ink = find_ink(page)
+
+    assert (ink[58:60][feet[58:60] > 0] > 0).mean() > 0.95
+    assert not ink[58:60, 62:86].any()  # and the rule is gone where nothing stands
+    assert not ink[58:60, 560:].any()
+
+
 def test_a_dotted_rule_is_no_text():
     ink, true = composed(["0123456789", "31415926"])
     page = blank(*ink.shape)

@@ -455,7 +455,7 @@ def test_lines_are_transcribed_images(few):
     np.testing.assert_array_equal(dataset.images, images)
     np.testing.assert_array_equal(dataset.widths, widths)
     assert dataset.writers.tolist() == [4, 4, 7]
-    assert (dataset.name, dataset.recipe) == ("few", "line")
+    assert (dataset.name, dataset.recipe) == ("few", "line-tight")
     with pytest.raises(ValueError, match=r"'\.', 'été' stand in the samples"):
         to_lines(few, LETTERS)
 

@@ -137,11 +137,14 @@ class LineRecipe:
     Args:
         name: what models and datasets call it.
         fit: how :func:`fit_line` brings the ink of a picture to the size of the set.
+        margin: paper around the lines, in heights of the line, to be left around one that is found
+            on a page.
         source: where the recipe is published.
     """
 
     name: str
     fit: LineFit
+    margin: float = 0.4
     source: str = ""
 
 
@@ -150,6 +153,7 @@ LINE_RECIPES: Mapping[str, LineRecipe] = MappingProxyType(
         recipe.name: recipe
         for recipe in (
             LineRecipe("line", fit="pad"),
+            LineRecipe("line-tight", fit="pad", margin=0.1),
             LineRecipe(
                 "line-stretched",
                 fit="stretch",

@@ -39,7 +39,7 @@ MODELS = (
 LINE_MODELS = {"crnn": (64, 256), "crnn_small": (40, 256), "crnn_deep": (40, 256)}
 _ANY_WIDTH = 1024  # of lines that a published set is fitted to, for a model of any width
 RECIPES = ("mnist", "emnist", "emnist-raw", "alphanum")
-LINE_RECIPES = ("line", "line-stretched")
+LINE_RECIPES = ("line", "line-tight", "line-stretched")
 # As handwriting.alphabet has them, and EMNIST's subsets.
 ALPHABETS = (
     *("digits", "uppercase", "lowercase", "letters", "ascii"),

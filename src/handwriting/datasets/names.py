@@ -42,7 +42,7 @@ from handwriting.datasets.archive import Archive, Member, reading
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath
 from handwriting.images import Image, to_gray
-from handwriting.preprocessing import LINE_RECIPES, LineFit, fit_line, to_ink
+from handwriting.preprocessing import LineFit, fit_line, to_ink
 
 __all__ = ["ALPHABET", "COUNTS", "LICENSE", "RECIPE", "SOURCE", "load", "on_disk"]
 
@@ -56,7 +56,7 @@ _TABLES = {
     split: (f"written_name_{split}_v2.csv", f"written_name_{split}.csv", f"{split}.csv")
     for split in COUNTS
 }
-_RECIPES: dict[LineFit, str] = {recipe.fit: name for name, recipe in LINE_RECIPES.items()}
+_RECIPES: dict[LineFit, str] = {"pad": RECIPE, "stretch": "line-stretched"}
 _KAGGLE = store.KaggleSet(
     "landlord/handwriting-recognition", "names", tuple(itertools.chain(*_TABLES.values()))
 )

@@ -40,8 +40,8 @@ class LineRecognizer:
             that is a multiple of 4. Then no line is made narrower than it is.
         recipe: a name in :data:`handwriting.preprocessing.LINE_RECIPES`, the one that the model's
             training images were made with.
-        margin: paper to leave around a line that was found, in heights of the line; as much as
-            there is around those that the model learned from. Ready-cut lines stay as they are.
+        margin: paper to leave around a line that was found, in heights of the line; that of the
+            recipe if None. Ready-cut lines stay as they are.
         batch_size: lines a batch.
 
     Raises:
@@ -66,14 +66,15 @@ class LineRecognizer:
         image_shape: tuple[int, int | None],
         recipe: str = "line",
         *,
-        margin: float = 0.4,
+        margin: float | None = None,
         batch_size: int = 32,
     ) -> None:
-        if not margin >= 0:
-            raise ValueError(f"margin must be at least 0, got {margin}")
         self.alphabet, self.image_shape = alphabet.with_null(), image_shape
         self.recipe = preprocessing.find_line_recipe(recipe)
-        self._predictor, self._margin, self._batch_size = predictor, margin, batch_size
+        self._margin = self.recipe.margin if margin is None else margin
+        if not self._margin >= 0:
+            raise ValueError(f"margin must be at least 0, got {margin}")
+        self._predictor, self._batch_size = predictor, batch_size
 
     def read(
         self,

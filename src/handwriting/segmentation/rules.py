@@ -1,5 +1,7 @@
 """Ruled lines of paper, full and dotted."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ _STRAIGHT, _LONG = 1 / 25, 1 / 8
 _WHOLE, _TINY = 0.9, 150
 _THICK = 9  # pixels, at most
 _FAINT = 0.35  # of the threshold for ink
+# A stroke is so many times as dark as three in four places of the rule where nothing is written.
+_USUAL, _DARKER = 75, 1.2
 # A dot or dash is at most this part of the picture's width high; a dotted rule has so many of them
 # in a stretch that is so many times as long.
 _DOTS_A_WIDTH, _DOTS, _REACH = 400, 6, 30
@@ -37,8 +41,9 @@ def ruled(strength: Image, threshold: int) -> Mask:
     least = _WHOLE if together < 1 else 0
     rest = np.zeros(ink.shape, np.bool_)
     for axis, (pieces, lengths) in enumerate(found):
-        chosen = lengths > least * ink.shape[axis]
-        rest |= _without_crossing(np.append(False, chosen)[pieces.labels], ink, 1 - axis)
+        chosen = np.append(False, lengths > least * ink.shape[axis])
+        labels = np.where(chosen[pieces.labels], pieces.labels, 0)
+        rest |= _without_strokes(labels, small, ink, 1 - axis)
     whole: Mask = rest.repeat(factor, axis=0).repeat(factor, axis=1)
     return whole[: strength.shape[0], : strength.shape[1]]
 
@@ -59,27 +64,47 @@ def _long_lines(faint: Mask, axis: int) -> tuple[Components, Indices]:
     return pieces, lengths * long
 
 
-def _without_crossing(band: Mask, ink: Mask, across: int) -> Mask:
-    """Long lines without the ink that goes on beside them."""
-    if not band.any():
-        return band
-    band = _widened(band, across)
+def _without_strokes(labels: Indices, strength: Image, ink: Mask, across: int) -> Mask:
+    """Long lines without the ink that goes on beside them, or is darker than they are."""
+    lines = labels > 0
+    if not lines.any():
+        return lines
+    band = _widened(lines, across)
     beside = _widened(_widened(ink & ~band, across), across)
     within = band & ink
-    crossing = within & beside
+    levels = _widened(_levels(labels, strength, ink & ~band, across), across)
+    strokes = within & (beside | (strength > levels))
     for _ in range(_THICK // 2):
-        crossing = _widened(crossing, across) & within
-    rest: Mask = band & ~crossing
+        strokes = _widened(strokes, across) & within
+    rest: Mask = band & ~strokes
     return rest
 
 
-def _widened(mask: Mask, axis: int) -> Mask:
+def _levels(labels: Indices, strength: Image, ink: Mask, across: int) -> Image:
+    """How dark the lines can be where nothing is written on them, in their places; 0 elsewhere."""
+    from scipy import ndimage
+
+    written = ndimage.maximum_filter1d(ink.view(np.uint8), 4 * _THICK, axis=across) > 0
+    written = ndimage.maximum_filter1d(written.view(np.uint8), _THICK, axis=1 - across) > 0
+    alone = np.where(written, 0, labels)
+    peaks = ndimage.maximum_filter1d(strength, 3, axis=across)
+    which = np.unique(labels[labels > 0])
+    tops = ndimage.labeled_comprehension(
+        peaks, alone, which, lambda values: np.percentile(values, _USUAL), np.float64, 255
+    )
+    levels = np.zeros(labels.max() + 1, np.uint8)
+    levels[which] = np.minimum(_DARKER * tops, 255)
+    found: Image = levels[labels]
+    return found
+
+
+def _widened(mask: Any, axis: int) -> Any:
     """A mask with the pixels on both sides along an axis; a filter would take ten times as long."""
     wide = mask.copy()
     one, other = (slice(1, None), slice(None, -1))
     ahead, behind = (one, other) if axis == 0 else ((slice(None), one), (slice(None), other))
-    wide[ahead] |= mask[behind]
-    wide[behind] |= mask[ahead]
+    np.maximum(wide[ahead], mask[behind], out=wide[ahead])
+    np.maximum(wide[behind], mask[ahead], out=wide[behind])
     return wide
 
 

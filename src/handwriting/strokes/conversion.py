@@ -90,7 +90,8 @@ def to_lines(
         rng: a seed or a generator; needed where the style is random.
 
     Returns:
-        A dataset with the strokes' name, texts and writers, and the recipe ``"line"``.
+        A dataset with the strokes' name, texts and writers, and the recipe
+        ``"line-tight"``, for ink fills the height.
 
     Raises:
         ValueError: there are texts outside the alphabet, and ``outside`` is ``"error"``; or as
@@ -108,7 +109,13 @@ def to_lines(
     strokes = _kept(strokes, inside, alphabet, outside)
     images, widths = render_lines(strokes, shape, style=style, rng=rng)
     return LineDataset(
-        images, widths, strokes.texts, alphabet, strokes.name, "line", writers=strokes.writers
+        images,
+        widths,
+        strokes.texts,
+        alphabet,
+        strokes.name,
+        "line-tight",
+        writers=strokes.writers,
     )
 
 
