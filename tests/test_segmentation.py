@@ -3,6 +3,7 @@ import json
 import zipfile
 
 import numpy as np
+import own_hand
 import PIL.Image
 import PIL.ImageDraw
 import pytest
@@ -231,6 +232,14 @@ def test_ruled_lines_go_and_strokes_that_cross_them_stay(step):
 
     assert matched(found, true) >= 0.9 * len(true)
     assert len(found) <= 1.2 * len(true)
+
+
+def test_the_stems_of_large_letters_are_no_rules():
+    lines = [own_hand.line(text, height=48) for text in ("The quick brown fox", "hits 1984")]
+    width = max(line.shape[1] for line in lines)
+    page = 255 - np.vstack([np.pad(line, ((0, 0), (0, width - line.shape[1]))) for line in lines])
+
+    np.testing.assert_array_equal(find_ink(page), find_ink(page, rules=False))
 
 
 def test_letters_that_stand_on_a_rule_keep_their_feet():

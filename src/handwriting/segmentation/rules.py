@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handwriting.images import Image
-from handwriting.segmentation.segment import Components, Indices, Mask, components
+from handwriting.segmentation.segment import Components, Indices, Mask, components, letter_height
 
 __all__ = ["dotted", "ruled"]
 
@@ -14,9 +14,9 @@ __all__ = ["dotted", "ruled"]
 _WIDTH = 1200
 # A rule is straight for this part of the picture's width (height), and as long as that in all.
 _STRAIGHT, _LONG = 1 / 25, 1 / 8
-# Strokes of large letters are as long. Rules go from end to end, or all together as far; pictures
-# of less than so many pixels have none.
-_WHOLE, _TINY = 0.9, 150
+# Strokes of large letters are as long. Rules are longer than so many letters are high, and go from
+# end to end, or all together as far; pictures of less than so many pixels have none.
+_LETTERS, _WHOLE, _TINY = 3, 0.9, 150
 _THICK = 9  # pixels, at most
 _FAINT = 0.35  # of the threshold for ink
 # A stroke is so many times as dark as three in four places of the rule where nothing is written.
@@ -37,6 +37,10 @@ def ruled(strength: Image, threshold: int) -> Mask:
     small = _largest(strength, factor)
     faint, ink = small > max(6, _FAINT * threshold), small > threshold
     found = [_long_lines(faint, axis) for axis in (0, 1)]
+    if any(lengths.any() for _, lengths in found):
+        longest = _LETTERS * letter_height(components(ink))
+        for axis, (_, lengths) in enumerate(found):
+            lengths[lengths < min(longest, _WHOLE * ink.shape[axis])] = 0
     together = sum(lengths.sum() / faint.shape[axis] for axis, (_, lengths) in enumerate(found))
     least = _WHOLE if together < 1 else 0
     rest = np.zeros(ink.shape, np.bool_)
