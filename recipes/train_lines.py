@@ -1,13 +1,14 @@
 """Train a reader of lines of Latin handwriting, print and cursive.
 
     python recipes/train_lines.py --strokes words.npz --copiste lines.zip --names ZIP --out FOLDER
-        [--model crnn_deep] [--start names] [--epochs 24] [--resume] [--share 1]
+        [--model crnn_deep] [--start names] [--epochs 16] [--calm 9] [--resume] [--share 1]
 
 It learns from the words and short texts of UNIPEN, drawn afresh in each epoch of the movements of
-the pen, from lines of "Copiste d'un jour" and from handwritten names. Some writers and names are
-held back: the weights of the epoch that reads them best are kept. Other writers (UNIPEN's and
-Copiste's validation parts) and the names' validation part choose nothing and are measured once, at
-the end. OUT/MODEL.keras is the model, OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
+the pen, from lines of "Copiste d'un jour" and from handwritten names; in the last epochs they are
+changed less, so that it ends near what it will meet. Some writers and names are held back: the
+weights of the epoch that reads them best are kept. Other writers (UNIPEN's and Copiste's validation
+parts) and the names' validation part choose nothing and are measured once, at the end.
+OUT/MODEL.keras is the model, OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
 """
 
 import argparse
@@ -45,7 +46,7 @@ ALPHABET = hw.alphabet.Alphabet(
 SAME = str.maketrans("\u2019\u2018\u201c\u201d\u2013\u2014\u00a0", "''\"\"-- ")
 HEIGHT, RECIPE = 48, "line-tight"
 WIDTHS = (64, 96, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1344)
-BATCH = 8  # of the widest
+BATCH = 5  # of the widest
 STEP = 4  # pixels for each of the models' time steps
 STYLE = Style(
     width=(1.0, 3.4),
@@ -57,12 +58,17 @@ STYLE = Style(
     size=0.5,
     shift=6,
 )
-SMALL = dataclasses.replace(STYLE, width=(0.8, 2.2), size=0.35)  # for long texts
-NARROW = dataclasses.replace(STYLE, size=0.15)  # for letters narrower than this, to the height
-NARROW_BELOW = 0.45
+THIN = (0.8, 2.2)  # pens for long texts, whose letters are small
+NARROW, NARROW_SIZE = 0.45, 0.15  # letters narrower than this, to the height, stay larger
+CALM = dataclasses.replace(
+    STYLE, width=(1.3, 3.0), slant=10, rotation=1, aspect=0.15, wave=0.012, size=0.25, shift=4
+)
 PLAIN = Style(width=(2.0, 2.0))
+MOVED = hw.training.LineAugmentation(shift=(0.08, 0.2), scale=0.15)
+CALMLY_MOVED = hw.training.LineAugmentation(shift=(0.05, 0.1), scale=0.1)
+WORN, CALMLY_WORN = 1.0, 0.6  # shares of what is drawn
 ROOM = 1.12  # for lines that augmentation makes wider
-WORDS, TEXTS, NAMES = 0.6, 0.7, 0.5  # shares of each source in an epoch
+WORDS, TEXTS, NAMES = 0.7, 0.6, 0.5  # shares of each source in an epoch
 HELD_BACK = {"strokes": 0.03, "copiste": 0.05, "names": 0.03}
 
 
@@ -90,21 +96,32 @@ class Sources:
     copiste: Lines
     names: Lines
     seed: int
+    calm_from: int = 0
 
     def epoch(self, number: int) -> list[LineDataset]:
         """All lines of one epoch, by their widths."""
         rng = np.random.default_rng((self.seed, number))
-        found: list[LineDataset] = []
-        narrow = per_letter(self.words) < NARROW_BELOW
-        found += self._drawn(self.words.select(narrow), WORDS, NARROW, rng)
-        found += self._drawn(self.words.select(~narrow), WORDS, STYLE, rng)
-        found += self._drawn(self.texts, TEXTS, SMALL, rng)
-        found += in_sets(self.copiste, room=ROOM, augmented=rng)
-        found += in_sets(self.names.select(self._turn(number)), room=ROOM, augmented=rng)
+        calm = number >= self.calm_from
+        style, moved = (CALM, CALMLY_MOVED) if calm else (STYLE, MOVED)
+        wear = CALMLY_WORN if calm else WORN
+        narrow = per_letter(self.words) < NARROW
+        drawn = [
+            (self.words.select(narrow), WORDS, dataclasses.replace(style, size=NARROW_SIZE)),
+            (self.words.select(~narrow), WORDS, style),
+            (self.texts, TEXTS, dataclasses.replace(style, width=THIN)),
+        ]
+        found = [each for source in drawn for each in self._drawn(*source, wear, rng)]
+        found += in_sets(self.copiste, room=ROOM, moved=(moved, rng))
+        found += in_sets(self.names.select(self._turn(number)), room=ROOM, moved=(moved, rng))
         return together(found)
 
     def _drawn(
-        self, strokes: StrokeDataset, share: float, style: Style, rng: np.random.Generator
+        self,
+        strokes: StrokeDataset,
+        share: float,
+        style: Style,
+        wear: float,
+        rng: np.random.Generator,
     ) -> Iterator[LineDataset]:
         """A part of each width, always of the same size, so that all epochs are of one length."""
         widths = np.array(fitting(nominal(strokes) * 0.85))
@@ -114,7 +131,10 @@ class Sources:
             lines = hw.strokes.to_lines(
                 strokes.select(some), ALPHABET, (HEIGHT, width), style=style, rng=rng
             )
-            yield legible(dataclasses.replace(lines, images=worn(lines.images, rng)), rng)
+            images = np.array(lines.images)
+            which = np.flatnonzero(rng.random(len(images)) < wear)
+            images[which] = worn(images[which], rng)
+            yield legible(dataclasses.replace(lines, images=images), rng)
 
     def _turn(self, number: int) -> NDArray[np.int64]:
         """Other names in each epoch, until all were there; as many of each width."""
@@ -155,7 +175,10 @@ def fitting(widths: Sequence[float] | NDArray[np.float64]) -> list[int]:
 
 
 def in_sets(
-    lines: Lines, *, room: float = 1.0, augmented: np.random.Generator | None = None
+    lines: Lines,
+    *,
+    room: float = 1.0,
+    moved: tuple[hw.training.LineAugmentation, np.random.Generator] | None = None,
 ) -> Iterator[LineDataset]:
     """Lines in images of few widths, as they are or each changed at random."""
     unknown = set("".join(lines.texts)) - set(ALPHABET)
@@ -166,12 +189,11 @@ def in_sets(
         fitted = [hw.preprocessing.fit_line(lines.images[row], (HEIGHT, width)) for row in rows]
         images = np.stack([image for image, _ in fitted])
         widths = np.array([each for _, each in fitted])
-        if augmented is not None:
-            change = hw.training.LineAugmentation(shift=(0.08, 0.2), scale=0.15)
-            images, widths = hw.training.augment_lines(images, widths, change, rng=augmented)
+        if moved is not None:
+            images, widths = hw.training.augment_lines(images, widths, moved[0], rng=moved[1])
         texts = [lines.texts[i] for i in rows]
         found = LineDataset(images, widths, texts, alphabet, "lines", RECIPE)
-        yield found if augmented is None else legible(found, augmented)
+        yield found if moved is None else legible(found, moved[1])
 
 
 def together(sets: Iterable[LineDataset]) -> list[LineDataset]:
@@ -328,13 +350,15 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
     parser.add_argument("--model", default="crnn_deep", choices=hw.models.LINE_NAMES)
     parser.add_argument("--start", help="a .keras file or pretrained reader to take layers of")
-    parser.add_argument("--epochs", default=24, type=int)
+    parser.add_argument("--epochs", default=16, type=int)
+    parser.add_argument("--calm", default=9, type=int, help="epochs at the end, changed less")
     parser.add_argument("--rate", default=1.5e-3, type=float)
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     learnt, held_back, tests = sources(options)
+    learnt.calm_from = options.epochs - options.calm
     model = hw.models.build(options.model, ALPHABET, (HEIGHT, None), rng=options.seed)
     if options.start is not None:
         transfer.start_from(model, ALPHABET, options.start)

@@ -157,10 +157,10 @@ def drawn(text, *, width=5, side=80):
     return render(samples, (side, side), style=Style(width=(width, width)))
 
 
-def page(text, *, gap=30):
-    """A line of characters, black on white."""
-    row = np.hstack([np.pad(image, ((gap, gap), (0, gap))) for image in drawn(text)])
-    return 255 - np.pad(row, ((0, 0), (gap, gap)))
+def row(text, *, gap=30):
+    """Characters side by side, black on white."""
+    images = [np.pad(image, ((gap, gap), (0, gap))) for image in drawn(text)]
+    return 255 - np.pad(np.hstack(images), ((0, 0), (gap, gap)))
 
 
 def line(text, *, height=64):
@@ -178,3 +178,10 @@ def line(text, *, height=64):
     sample = StrokeDataset.from_strokes([strokes], [text])
     images, _ = render_lines(sample, shape, style=Style(width=(PEN, PEN)))
     return np.pad(images[0], 16)
+
+
+def page(*texts, height=48):
+    """A page of lines of text, black on white."""
+    lines = [line(text, height=height) for text in texts]
+    width = max(each.shape[1] for each in lines)
+    return 255 - np.vstack([np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in lines])

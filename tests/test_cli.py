@@ -6,6 +6,7 @@ import sys
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import own_hand
 import PIL.Image
 import pytest
 from click.testing import CliRunner
@@ -438,7 +439,7 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["evaluate", "tall.keras", "digits", "--split", "dev"], 2, "split must be"),
         (["predict", "gone.keras", "a.png"], 1, "gone.keras: no such model"),
         (["predict", "gone.keras"], 2, "Missing argument"),
-        (["read", "a.png"], 2, "Missing option '--model'"),
+        (["read", "gone.png"], 1, "gone.png"),
         (["read", "a.png", "--model", "gone.keras"], 1, "gone.keras: no such model"),
         (["read", "a.png", "--model", "file"], 1, "file is not a whole model file"),
         (["read", "a.png", "--model", "set"], 1, "set is a folder, not a model file"),
@@ -765,6 +766,12 @@ def test_read_draws_several_into_a_folder_each_under_a_name_of_its_own(model, pa
     assert [path.name for path in (tmp_path / "single").iterdir()] == ["one.png"]
     with PIL.Image.open(out / "one-2.png") as second, PIL.Image.open(tmp_path / "one.png") as mine:
         assert second.size == mine.size
+
+
+def test_read_without_a_model_reads_lines(tmp_path):
+    images.write(tmp_path / "page.png", own_hand.page("garden", "World"))
+
+    assert run("read", tmp_path / "page.png").stdout == "garden\nWorld\n"
 
 
 def test_read_takes_ready_cut_pictures_and_either_ink(model, pages):

@@ -6,6 +6,8 @@ import pkgutil
 import re
 from pathlib import Path
 
+import own_hand
+import PIL.Image
 import pytest
 
 import handwriting
@@ -47,6 +49,7 @@ def test_examples_in_pages_run(page, tmp_path, monkeypatch):
     """Blocks with a prompt are checked line by line, the others must run; a page is one session."""
     monkeypatch.chdir(tmp_path)
     images.write(tmp_path / "picture.png", 255 - digits.load("test").images[0])  # the user's own
+    PIL.Image.fromarray(own_hand.page("The quick brown fox", "jumps.")).save(tmp_path / "page.jpg")
     variables = {"__name__": "__main__"}
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if ">>>" in block:

@@ -45,7 +45,23 @@ def test_digits_are_read(width):
 
 
 def test_a_row_of_digits_is_read():
-    assert hw.read(own_hand.page("3141592653"), model="digits").text == "3141592653"
+    assert hw.read(own_hand.row("3141592653"), model="digits").text == "3141592653"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Hello", "World", "garden", "Zurich", "jumps over", "The quick brown fox", "Zoé", "JOHN"],
+)
+def test_lines_are_read(text):
+    line = 255 - own_hand.line(text)
+
+    assert hw.recognizer.load("lines").read_crops([line])[0].text == text
+
+
+def test_a_page_is_read_as_it_comes():
+    page = own_hand.page("The quick brown fox", "jumps over", "garden")
+
+    assert hw.read(page).text == "The quick brown fox\njumps over\ngarden"
 
 
 @pytest.mark.parametrize("name", hw.pretrained.NAMES)
@@ -88,7 +104,8 @@ def test_the_weights_are_those_of_the_network_that_reads(name):
     card = hw.models.card(hw.pretrained.path(name, "npz"))
     height, width = network.facts.image_shape
     if network.facts.lines:
-        words = [written(word).resize((width, height)) for word in ("ANNE", "LEA", "ELIANE")]
+        size = (width or 256, height)
+        words = [written(word).resize(size) for word in ("ANNE", "LEA", "ELIANE")]
         images = np.stack([255 - np.asarray(word) for word in words])
     else:
         images = hw.datasets.digits.load("test").images[:50, :height, :width]
@@ -119,6 +136,17 @@ def test_the_card_of_digits_tells_what_is_measured(real_data):
     assert report.calibration_error == pytest.approx(
         card["measured"]["mnist"]["calibration error"], abs=0.0005
     )
+
+
+def test_the_card_of_lines_tells_what_is_measured(real_data):
+    card, network = hw.pretrained.card("lines"), hw.pretrained.load("lines")
+    archive = real_data / "names" / "handwriting-recognition.zip"
+    lines = hw.datasets.names.load("validation", archive, size=(48, 512))
+
+    report = hw.evaluation.evaluate_lines(network, lines, network.facts.alphabet)
+
+    assert report.cer == pytest.approx(card["measured"]["names"]["cer"], abs=0.004)
+    assert report.exact == pytest.approx(card["measured"]["names"]["exact"], abs=0.015)
 
 
 def test_the_weights_of_names_read_real_names_alike(real_data):

@@ -235,9 +235,7 @@ def test_ruled_lines_go_and_strokes_that_cross_them_stay(step):
 
 
 def test_the_stems_of_large_letters_are_no_rules():
-    lines = [own_hand.line(text, height=48) for text in ("The quick brown fox", "hits 1984")]
-    width = max(line.shape[1] for line in lines)
-    page = 255 - np.vstack([np.pad(line, ((0, 0), (0, width - line.shape[1]))) for line in lines])
+    page = own_hand.page("The quick brown fox", "hits 1984")
 
     np.testing.assert_array_equal(find_ink(page), find_ink(page, rules=False))
 

@@ -2,7 +2,7 @@
 
     >>> from handwriting import pretrained
     >>> pretrained.NAMES
-    ('digits', 'names')
+    ('digits', 'lines', 'names')
     >>> pretrained.load("names").facts.image_shape
     (40, 256)
 
@@ -23,7 +23,7 @@ from handwriting.predictor import Predictor, View
 
 __all__ = ["NAMES", "card", "load", "model", "path"]
 
-NAMES = ("digits", "names")
+NAMES = ("digits", "lines", "names")
 """All there are."""
 
 
