@@ -3,12 +3,15 @@
     python benchmarks/models.py --data FOLDER [--cross] [--share 1] [NAME=]MODEL...
 
 FOLDER holds ``unipen/characters.npz``, ``mnist/``, ``paper/characters62.npz`` and, for readers of
-lines, ``names/handwriting-recognition.zip``. A MODEL is a ``.keras`` or ``.onnx`` file, or the name
+lines, ``names/handwriting-recognition.zip``, ``unipen/words.npz`` and ``copiste/lines.zip``. A
+MODEL is a ``.keras`` or ``.onnx`` file, or the name
 of a network that comes with the package; NAME is what the table calls it. Models of characters are
 measured on UNIPEN's validation writers, drawn plainly, on the paper held back and on MNIST's test
-images, each on the images whose character it knows; readers of lines on the pictures of names of
-the part "validation", read greedily. With --cross the models learnt from one source each, which
-NAME tells, and the table is how many images of the other sources they read right.
+images, each on the images whose character it knows; readers of lines, greedily, on the pictures of
+names of the part "validation", and those of any width on words of UNIPEN's validation writers and
+lines of Copiste's, too. Their times are those of words of 160 columns. With --cross the models
+learnt from one source each, which NAME tells, and the table is how many images of the other sources
+they read right.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
+import train_lines
 from trained import Network, network, sets
 
 import handwriting as hw
@@ -39,7 +43,8 @@ sys.path.insert(0, recipes)
 import numpy as np
 from trained import network
 opened = network(model, threads=cores)
-images = np.random.default_rng(0).integers(0, 256, (n, *opened.facts.image_shape)).astype(np.uint8)
+height, width = opened.facts.image_shape
+images = np.random.default_rng(0).integers(0, 256, (n, height, width or 160)).astype(np.uint8)
 opened.run(images)  # what is compiled at the first call
 best = 1e9
 start = time.perf_counter()
@@ -154,20 +159,38 @@ def lines_table(networks: dict[str, Network], data: Path, share: float) -> str:
         ),
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    archive = data / "names" / "handwriting-recognition.zip"
     for name, each in networks.items():
-        height, width = each.facts.image_shape
-        fit = hw.preprocessing.find_line_recipe(each.facts.recipe or "line").fit
-        lines = hw.datasets.names.load("validation", archive, size=(height, width), fit=fit)
-        if share < 1:
-            lines = lines.sample(round(share * len(lines)), rng=0)
-        rows.append(f"{facts_of(name, each)} names | {line_figures(read_lines(each, lines))} |")
+        first = facts_of(name, each)
+        for kind, lines in line_tests(each, data, share).items():
+            rows.append(f"{first} {kind} | {line_figures(read_lines(each, lines))} |")
+            first = "| | | | | |"
     return "\n".join(rows)
 
 
-def read_lines(each: Network, lines: LineDataset) -> LineReport:
+def line_tests(each: Network, data: Path, share: float) -> dict[str, list[LineDataset]]:
+    """The sets of lines that a network can read."""
+    archive = data / "names" / "handwriting-recognition.zip"
+    height, width = each.facts.image_shape
+    if width is None:
+        words, copiste = data / "unipen" / "words.npz", data / "copiste" / "lines.zip"
+        where = {"strokes": words, "copiste": copiste, "names": archive}
+        return train_lines.sources(argparse.Namespace(**where, share=share, seed=0))[2]
+    fit = hw.preprocessing.find_line_recipe(each.facts.recipe or "line").fit
+    lines = hw.datasets.names.load("validation", archive, size=(height, width), fit=fit)
+    return {"names": [lines.sample(round(share * len(lines)), rng=0) if share < 1 else lines]}
+
+
+def read_lines(each: Network, sets: list[LineDataset]) -> LineReport:
     """The report of a network."""
-    return hw.evaluation.evaluate_lines(each.run, lines, each.facts.alphabet)
+    reports = [
+        hw.evaluation.evaluate_lines(each.run, lines, each.facts.alphabet, batch_size=64)
+        for lines in sets
+    ]
+    truths, readings, sure = (
+        [value for report in reports for value in getattr(report, key)]
+        for key in ("truths", "readings", "confidences")
+    )
+    return hw.evaluation.compare(truths, readings, confidences=sure)
 
 
 def line_figures(report: LineReport) -> str:

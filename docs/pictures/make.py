@@ -2,9 +2,10 @@
 
     python docs/pictures/make.py
 
-All handwriting in them is from scikit-learn's digits, or made of lines here.
+All handwriting in them is from scikit-learn's digits, or made of lines here or in the tests.
 """
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+import own_hand
+
 import handwriting as hw
 from handwriting.preprocessing import clean, normalize, to_ink
 
 HERE = Path(__file__).parent
+PAGE = ("The quick brown fox", "jumps over the lazy dog.", "Zoé was here in 1984")
 
 
 def steps() -> Figure:
@@ -72,8 +77,14 @@ def strokes() -> Figure:
     return figure
 
 
+def reading() -> Figure:
+    """A page, and what is read in it."""
+    return hw.plots.reading(hw.read(own_hand.page(*PAGE)))
+
+
 def main() -> None:
     """Draw and save."""
+    reading().savefig(HERE / "reading.png")
     lines(length=5, width=160).savefig(HERE / "lines.png")
     lines(
         texts=["2026 11 21", "007", "31415926"],
