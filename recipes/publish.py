@@ -98,7 +98,7 @@ def main() -> None:
         "temperature": round(temperature, 4),
         "training": {key: told[key] for key in (*keep, "files", "versions") if key in told},
     }
-    if card.alphabet.has_null:
+    if options.name == "characters":
         value["rejection"] = rejection(reader, tests["unipen"])
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     with hw.files.replacing(options.out / f"{options.name}.json") as file:
@@ -125,11 +125,11 @@ def lines(
 ) -> tuple[Predictor, float, str]:
     """Calibrate and write a reader of lines; the reader, its temperature and what it is."""
     temperature = hw.training.calibrate_lines(model, held_back)
-    facts: dict[str, Any] = {"alphabet": card.alphabet, "recipe": card.recipe}
+    facts: dict[str, Any] = {"alphabet": card.alphabet, "recipe": train_lines.RECIPE}
     some = np.asarray(held_back[len(held_back) // 2].images[:IMAGES_OF_LINES])
     hw.export.onnx(model, path, images=some, precision="float16", **facts)
     hw.models.save_weights(model, path.with_suffix(".npz"), **facts)
-    network = f"{card.model}, {model.input_shape[1]} high, recipe {card.recipe}, half precision"
+    network = f"{card.model}, {model.input_shape[1]} high, recipe {facts['recipe']}, half precision"
     return Predictor(path), temperature, network
 
 

@@ -79,7 +79,8 @@ def strokes() -> Figure:
 
 def reading() -> Figure:
     """A page, and what is read in it."""
-    return hw.plots.reading(hw.read(own_hand.page(*PAGE)))
+    page = np.pad(own_hand.page(*PAGE), 24, constant_values=255)
+    return hw.plots.reading(hw.read(page))
 
 
 def main() -> None:
