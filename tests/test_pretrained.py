@@ -183,5 +183,5 @@ def test_a_view_of_what_a_network_does_not_know_is_refused():
 
 
 def test_other_names_are_refused():
-    with pytest.raises(ValueError, match="name must be one of digits, names, got 'lines'"):
-        hw.pretrained.load("lines")
+    with pytest.raises(ValueError, match="name must be one of digits, lines, names, got 'cats'"):
+        hw.pretrained.load("cats")

@@ -21,7 +21,7 @@ Scores = NDArray[np.float32]
 
 Precision = Literal["float32", "float16", "int8"]
 
-_TOLERANCE = {"float32": 1e-4, "float16": 2e-2}
+_TOLERANCE = {"float32": 1e-4, "float16": 1e-2}
 _LEAST_IMAGES = 100
 _LEAST_AGREEMENT = 0.97
 
@@ -88,7 +88,10 @@ def _compare(found: Scores, wanted: Scores, precision: Precision) -> None:
                 "nothing was written. Give images like those it learnt from, or another precision"
             )
         return
-    difference = float(np.abs(found - wanted).max())
+    # Where a model is torn between two characters, half precision may move much from one to the
+    # other: of it the mean is what tells.
+    apart = np.abs(found - wanted)
+    difference = float(apart.max() if precision == "float32" else apart.sum(axis=-1).mean() / 2)
     if not difference <= _TOLERANCE[precision]:
         raise HandwritingError(
             f"the exported network gives scores that differ by {difference:.2g} from the "
