@@ -117,7 +117,7 @@ def test_a_saved_line_reader_comes_back_with_its_card(name, tmp_path):
 
 
 def test_a_line_reader_has_no_recipe_of_characters(tmp_path):
-    with pytest.raises(ValueError, match="recipe must be one of line, line-stretched for lines"):
+    with pytest.raises(ValueError, match="recipe must be one of line, line-tight, line-stretched"):
         models.save(models.crnn(AB, (16, 64)), tmp_path / "a.keras", alphabet=AB, recipe="mnist")
 
 
