@@ -234,6 +234,13 @@ def test_ruled_lines_go_and_strokes_that_cross_them_stay(step):
     assert len(found) <= 1.2 * len(true)
 
 
+def test_ruled_paper_that_nobody_wrote_on_is_blank():
+    page = blank(400, 800)
+    page[40::40] -= 13
+
+    assert not find_ink(page).any()
+
+
 def test_the_stems_of_large_letters_are_no_rules():
     page = own_hand.page("The quick brown fox", "hits 1984")
 

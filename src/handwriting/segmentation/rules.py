@@ -37,7 +37,7 @@ def ruled(strength: Image, threshold: int) -> Mask:
     small = _largest(strength, factor)
     faint, ink = small > max(6, _FAINT * threshold), small > threshold
     found = [_long_lines(faint, axis) for axis in (0, 1)]
-    if any(lengths.any() for _, lengths in found):
+    if ink.any() and any(lengths.any() for _, lengths in found):
         longest = _LETTERS * letter_height(components(ink))
         for axis, (_, lengths) in enumerate(found):
             lengths[lengths < min(longest, _WHOLE * ink.shape[axis])] = 0
@@ -74,9 +74,9 @@ def _without_strokes(labels: Indices, strength: Image, ink: Mask, across: int) -
     if not lines.any():
         return lines
     band = _widened(lines, across)
-    beside = _widened(_widened(ink & ~band, across), across)
-    within = band & ink
-    levels = _widened(_levels(labels, strength, ink & ~band, across), across)
+    outside, within = ink & ~band, ink & band
+    beside = _widened(_widened(outside, across), across)
+    levels = _widened(_levels(labels, strength, outside, across), across)
     strokes = within & (beside | (strength > levels))
     for _ in range(_THICK // 2):
         strokes = _widened(strokes, across) & within
@@ -88,9 +88,8 @@ def _levels(labels: Indices, strength: Image, ink: Mask, across: int) -> Image:
     """How dark the lines can be where nothing is written on them, in their places; 0 elsewhere."""
     from scipy import ndimage
 
-    written = ndimage.maximum_filter1d(ink.view(np.uint8), 4 * _THICK, axis=across) > 0
-    written = ndimage.maximum_filter1d(written.view(np.uint8), _THICK, axis=1 - across) > 0
-    alone = np.where(written, 0, labels)
+    size = (4 * _THICK, _THICK) if across == 0 else (_THICK, 4 * _THICK)
+    alone = np.where(ndimage.maximum_filter(ink.view(np.uint8), size), 0, labels)
     peaks = ndimage.maximum_filter1d(strength, 3, axis=across)
     which = np.unique(labels[labels > 0])
     tops = ndimage.labeled_comprehension(
