@@ -162,7 +162,8 @@ def lines_table(networks: dict[str, Network], data: Path, share: float) -> str:
     for name, each in networks.items():
         first = facts_of(name, each)
         for kind, lines in line_tests(each, data, share).items():
-            rows.append(f"{first} {kind} | {line_figures(read_lines(each, lines))} |")
+            report = train_lines.read_greedily(each.run, lines, each.facts.alphabet)
+            rows.append(f"{first} {kind} | {line_figures(report)} |")
             first = "| | | | | |"
     return "\n".join(rows)
 
@@ -178,19 +179,6 @@ def line_tests(each: Network, data: Path, share: float) -> dict[str, list[LineDa
     fit = hw.preprocessing.find_line_recipe(each.facts.recipe or "line").fit
     lines = hw.datasets.names.load("validation", archive, size=(height, width), fit=fit)
     return {"names": [lines.sample(round(share * len(lines)), rng=0) if share < 1 else lines]}
-
-
-def read_lines(each: Network, sets: list[LineDataset]) -> LineReport:
-    """The report of a network."""
-    reports = [
-        hw.evaluation.evaluate_lines(each.run, lines, each.facts.alphabet, batch_size=64)
-        for lines in sets
-    ]
-    truths, readings, sure = (
-        [value for report in reports for value in getattr(report, key)]
-        for key in ("truths", "readings", "confidences")
-    )
-    return hw.evaluation.compare(truths, readings, confidences=sure)
 
 
 def line_figures(report: LineReport) -> str:

@@ -11,18 +11,19 @@ it covers most of; one that covers none, such as print at the head of the page, 
 import argparse
 import collections
 import dataclasses
-import io
 import json
 import os
+import sys
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
 import numpy as np
-import PIL.Image
+import train_lines
 
 import handwriting as hw
 from handwriting.images import Image
@@ -62,7 +63,7 @@ def main() -> None:
     ]
     for name, unseen in (("writers it learned from", False), ("other writers", True)):
         which = [i for i, page in enumerate(pages) if page.unseen is unseen]
-        truths = [plain(text) for i in which for text in pages[i].texts]
+        truths = [train_lines.plain(text) for i in which for text in pages[i].texts]
         rates = [
             hw.evaluation.compare(truths, [text for i in which for text in read[i]]).cer
             for read in (found, cut)
@@ -83,8 +84,7 @@ def read_pages(folder: Path) -> Iterator[Page]:
             splits[text].add(split)
     with zipfile.ZipFile(folder / "pages.zip") as archive:
         for name, lines in json.loads(archive.read("lines.json")).items():
-            with PIL.Image.open(io.BytesIO(archive.read(name))) as picture:
-                gray = np.asarray(picture.convert("L"))
+            gray = hw.images.to_gray(archive.read(name))
             texts = [line["text"] for line in lines]
             known = [splits[text] for text in texts if splits[text]]
             learned = sum("train" in each for each in known) > len(known) / 2
@@ -113,12 +113,6 @@ def cropped(gray: Image, box: Box) -> Image:
     """A line with a little of the paper around it."""
     rows = slice(max(0, box.top - MARGIN), box.bottom + MARGIN)
     return gray[rows, max(0, box.left - MARGIN) : box.right + MARGIN]
-
-
-def plain(text: str) -> str:
-    """One form of each mark, as the model writes them."""
-    marks = str.maketrans("\u2019\u2018\u201c\u201d\u2013\u2014\u00a0", "''\"\"-- ")
-    return " ".join(text.translate(marks).split())
 
 
 if __name__ == "__main__":

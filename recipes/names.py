@@ -15,7 +15,6 @@ search with n-grams and a lexicon adds.
 
 import argparse
 import collections
-import json
 import os
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+import records
 import synthetic_names
 import transfer
 
@@ -113,8 +113,7 @@ def main() -> None:
         "greedy": figures(report),
         "history": history,
     }
-    (options.out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    hw.plots.training_curves(history).savefig(options.out / f"{name}.png", bbox_inches="tight")
+    records.write(options.out, name, facts)
 
 
 def figures(report: LineReport) -> dict[str, float]:

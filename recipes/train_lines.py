@@ -390,21 +390,23 @@ def main() -> None:
     records.write(options.out, options.model, facts)
 
 
-def measured(model: Any, sets: Sequence[LineDataset]) -> dict[str, float]:
+def measured(model: Any, sets: Iterable[LineDataset]) -> dict[str, float]:
     """Error rates, decoded greedily, and how far confidence is from them."""
-    truths: list[str] = []
-    texts: list[str] = []
-    sure: list[float] = []
-    alphabet = ALPHABET.with_null()
-    for lines in sets:
-        scores, lengths = hw.evaluation.predict_lines(model, lines, batch_size=64)
-        found = [each.text for each in hw.ctc.greedy(scores, alphabet, lengths=lengths)]
-        sure += hw.ctc.likelihood(scores, found, alphabet, lengths=lengths).tolist()
-        truths += lines.texts
-        texts += found
-    report = hw.evaluation.compare(truths, texts, confidences=sure)
+    report = read_greedily(model, sets, ALPHABET.with_null())
     figures = {"cer": report.cer, "exact": report.exact, "wer": report.wer}
     return {**figures, "calibration error": report.calibration_error}
+
+
+def read_greedily(
+    model: Any, sets: Iterable[LineDataset], alphabet: hw.alphabet.Alphabet
+) -> hw.evaluation.LineReport:
+    """One report of several sets."""
+    reports = [hw.evaluation.evaluate_lines(model, each, alphabet, batch_size=64) for each in sets]
+    truths, readings, sure = (
+        [value for report in reports for value in getattr(report, key)]
+        for key in ("truths", "readings", "confidences")
+    )
+    return hw.evaluation.compare(truths, readings, confidences=sure)
 
 
 if __name__ == "__main__":

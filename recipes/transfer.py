@@ -1,5 +1,7 @@
 """Begin with what another network has learnt."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
@@ -20,11 +22,12 @@ def start_from(model: keras.Model, alphabet: Alphabet, source: str) -> None:
         alphabet: of its outputs.
         source: a ``.keras`` file, or the name of a network that comes with the package.
     """
-    other, facts = (
-        (hw.pretrained.model(source), hw.pretrained.load(source).facts)
-        if source in hw.pretrained.NAMES
-        else (hw.models.load(source), hw.models.card(source))
-    )
+    if source in hw.pretrained.NAMES:
+        path = hw.pretrained.path(source, "npz")
+        other = hw.models.load_weights(path)
+    else:
+        path = Path(source)
+        other = hw.models.load(path)
     fits = [
         [each.shape for each in layer.weights] == [each.shape for each in known.weights]
         for layer, known in zip(model.layers, other.layers, strict=False)
@@ -34,7 +37,10 @@ def start_from(model: keras.Model, alphabet: Alphabet, source: str) -> None:
             layer.set_weights(known.get_weights())
     if len(model.layers) == len(other.layers) and all(fits[:-1]):
         _take_characters(
-            model.layers[-1], alphabet.with_null(), other.layers[-1], facts.alphabet.with_null()
+            model.layers[-1],
+            alphabet.with_null(),
+            other.layers[-1],
+            hw.models.card(path).alphabet.with_null(),
         )
 
 
