@@ -35,9 +35,10 @@ from handwriting.evaluation import LineReport
 # published one takes the pictures as its notebooks give them.
 FORMS: dict[str, dict[str, Any]] = {
     "crnn_small": {"size": (40, 256), "fit": "pad"},
-    "crnn_deep": {"size": (40, 256), "fit": "pad"},
+    "crnn_deep": {"size": (48, 320), "fit": "pad"},
     "crnn": {"size": (64, 256), "fit": "stretch"},
 }
+HELD_BACK = 0.05
 DRAWN = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ-' ")
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--first", default=(30_000, 4), type=int, nargs=2, help="lines, epochs")
     parser.add_argument("--then", default=5_000, type=int, help="drawn lines beside the real ones")
     parser.add_argument(
-        "--held-back", default=0.05, type=float, help="0 takes the last epoch's weights"
+        "--held-back", default=HELD_BACK, type=float, help="0 takes the last epoch's weights"
     )
     parser.add_argument("--start", help="as for train_lines.py, in place of --first")
     parser.add_argument("--name", help="of the files to write")
@@ -103,12 +104,14 @@ def main() -> None:
     minutes = (time.perf_counter() - start) / 60
     report = hw.evaluation.evaluate_lines(model, test, train.alphabet.with_null())
     print(repr(report), flush=True)
+    files = (options.names, options.strokes, options.counts)
     facts = {
         "model": options.model,
         "parameters": model.count_params(),
         "lines": {"train": len(train), "chosen by": len(held_back or ()), "validation": len(test)},
         "drawn": [count, epochs, options.then] if options.strokes else [],
-        "epochs": options.epochs,
+        "settings": records.settings(options),
+        **records.sources([Path(each) for each in files if each]),
         "minutes": round(minutes, 1),
         "greedy": figures(report),
         "history": history,

@@ -2,11 +2,11 @@
 
     python recipes/publish.py NAME MODEL.keras --data FOLDER --figures MODEL.json [--out FOLDER]
 
-NAME is "digits", "characters" or "lines". The model is made as sure as it is right on what was held
-back when it was trained; OUT/NAME.onnx reads, characters in whole numbers and lines with weights in
-half precision, OUT/NAME.npz is to train on, and the card OUT/NAME.json tells what OUT/NAME.onnx
-itself reads right of every set. FOLDER is as for benchmarks/models.py, MODEL.json what the recipe
-wrote beside the model.
+NAME is "digits", "characters", "lines" or "names". The model is made as sure as it is right on what
+was held back when it was trained; OUT/NAME.onnx reads, characters in whole numbers and lines with
+weights in half precision, OUT/NAME.npz is to train on, and the card OUT/NAME.json tells what
+OUT/NAME.onnx itself reads right of every set. FOLDER is as for benchmarks/models.py, MODEL.json
+what the recipe wrote beside the model.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import names
 import numpy as np
 import train_emnist
 import train_lines
@@ -66,9 +67,23 @@ WORDS: dict[str, dict[str, Any]] = {
         "are read worse. Where a line is cut badly, it is read badly.",
         "recipe": "recipes/train_lines.py, recipes/publish.py",
     },
+    "names": {
+        "reads": "one handwritten name or word in capitals, with hyphens, apostrophes and spaces, "
+        "from the picture of a form's field; printed NOM or PRENOM beside it is passed over",
+        "data": [
+            NAMES,
+            UNIPEN.replace("isolated characters as pen strokes", "lines drawn of its characters"),
+            "texts of names from the same Kaggle set (CC0), but for the measured pictures",
+        ],
+        "limits": "No digits, no small letters, no accents. French names of pupils; other names "
+        "are read worse. It reads a whole picture as one line: give ready-cut pictures, and "
+        "cut=False.",
+        "recipe": "recipes/names.py, recipes/publish.py",
+    },
 }
 IMAGES, IMAGES_OF_LINES = 2000, 16
 ACCEPT = 0.99
+LINES = ("lines", "names")
 
 
 def main() -> None:
@@ -84,7 +99,7 @@ def main() -> None:
     held_back, tests = SETS[options.name](options)
     card = hw.models.card(options.model)
     model = hw.models.load(options.model)
-    reader, temperature, network = (lines if options.name == "lines" else characters)(
+    reader, temperature, network = (lines if options.name in LINES else characters)(
         model, held_back, options.out / f"{options.name}.onnx", card
     )
     told = json.loads(options.figures.read_text("utf-8"))
@@ -125,7 +140,7 @@ def lines(
 ) -> tuple[Predictor, float, str]:
     """Calibrate and write a reader of lines; the reader, its temperature and what it is."""
     temperature = hw.training.calibrate_lines(model, held_back)
-    facts: dict[str, Any] = {"alphabet": card.alphabet, "recipe": train_lines.RECIPE}
+    facts: dict[str, Any] = {"alphabet": card.alphabet, "recipe": card.recipe}
     some = np.asarray(held_back[len(held_back) // 2].images[:IMAGES_OF_LINES])
     hw.export.onnx(model, path, images=some, precision="float16", **facts)
     hw.models.save_weights(model, path.with_suffix(".npz"), **facts)
@@ -160,10 +175,23 @@ def several(
     return train_lines.together(itertools.chain(*held_back.values())), tests
 
 
+def fields(options: argparse.Namespace) -> tuple[list[LineDataset], dict[str, list[LineDataset]]]:
+    """What the reader of names chose its epoch by, and what measures it."""
+    form = names.FORMS[hw.models.card(options.model).model]
+    path = options.data / "names" / "handwriting-recognition.zip"
+    train, test = (hw.datasets.names.load(split, path, **form) for split in ("train", "validation"))
+    held_back = train.split(names.HELD_BACK, rng=0)[1]
+    some, test = (
+        each.sample(round(options.share * len(each)), rng=0) for each in (held_back, test)
+    )
+    return [some], {"names": [test]}
+
+
 def measured(reader: Predictor, test: Any) -> dict[str, float]:
     """How much of a set is read right, and how far confidence is from that."""
     if not isinstance(test, CharacterDataset):
-        return {name: round(value, 4) for name, value in train_lines.measured(reader, test).items()}
+        rates = train_lines.measured(reader, test, reader.facts.alphabet)
+        return {name: round(value, 4) for name, value in rates.items()}
     report = hw.evaluation.evaluate(reader, test)
     figures = {"top 1": report.accuracy, "top 3": report.top(3), "folded": report.folded()}
     figures["calibration error"] = report.calibration_error
@@ -191,6 +219,7 @@ SETS: dict[str, Any] = {
     "digits": digits,
     "characters": lambda options: trained.sets(options.data, share=options.share),
     "lines": several,
+    "names": fields,
 }
 
 

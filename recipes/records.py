@@ -22,13 +22,22 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def sources(paths: Iterable[Path]) -> dict[str, dict[str, str]]:
-    """SHA-256 of the files that are learnt from, and the versions of what reads them."""
-    hashes = {}
-    for path in sorted(paths):
-        with path.open("rb") as file:
-            hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of the files that are learnt from, and the versions of what reads them.
+
+    Of a folder it is that of its files' names and sizes.
+    """
+    hashes = {path.name: _sha256(path) for path in sorted(paths)}
     packages = ("handwriting", "keras", "numpy")
     return {"files": hashes, "versions": {package: version(package) for package in packages}}
+
+
+def _sha256(path: Path) -> str:
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    rows = "".join(f"{each.relative_to(path).as_posix()} {each.stat().st_size}\n" for each in files)
+    return hashlib.sha256(rows.encode()).hexdigest()
 
 
 def write(folder: Path, name: str, facts: dict[str, Any]) -> None:

@@ -382,7 +382,7 @@ def main() -> None:
         "epochs": options.epochs,
         "lines an epoch": sum(map(len, learnt.epoch(0))),
         "minutes": round((time.perf_counter() - start) / 60, 1),
-        "tests": {name: measured(model, sets) for name, sets in tests.items()},
+        "tests": {name: measured(model, sets, ALPHABET) for name, sets in tests.items()},
         "history": history,
     }
     for name, figures in facts["tests"].items():
@@ -390,9 +390,11 @@ def main() -> None:
     records.write(options.out, options.model, facts)
 
 
-def measured(model: Any, sets: Iterable[LineDataset]) -> dict[str, float]:
+def measured(
+    model: Any, sets: Iterable[LineDataset], alphabet: hw.alphabet.Alphabet
+) -> dict[str, float]:
     """Error rates, decoded greedily, and how far confidence is from them."""
-    report = read_greedily(model, sets, ALPHABET.with_null())
+    report = read_greedily(model, sets, alphabet.with_null())
     figures = {"cer": report.cer, "exact": report.exact, "wer": report.wer}
     return {**figures, "calibration error": report.calibration_error}
 

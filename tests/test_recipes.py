@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from handwriting import images, models, pretrained
-from handwriting.alphabet import ASCII, DIGITS
+from handwriting.alphabet import ASCII, DIGITS, Alphabet
 from handwriting.datasets import digits, emnist, idx
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -195,6 +195,26 @@ def test_what_is_published_is_what_is_measured(real_data, tmp_path):
     assert models.card(tmp_path / "digits.npz").alphabet == DIGITS
 
 
+def test_the_reader_of_names_is_published_as_it_reads(real_data, tmp_path):
+    shipped = pretrained.card("names")["measured"]
+    facts_of_recipe = {"settings": {"epochs": 8}, "history": {}}
+    (tmp_path / "m.json").write_text(json.dumps(facts_of_recipe), encoding="utf-8")
+    card = models.card(pretrained.path("names", "npz"))
+    reader = pretrained.model("names")
+    models.save(reader, tmp_path / "m.keras", alphabet=card.alphabet, recipe=card.recipe)
+
+    run(
+        "publish.py",
+        *("names", tmp_path / "m.keras", "--figures", tmp_path / "m.json"),
+        *("--data", real_data, "--out", tmp_path, "--share", 0.3),
+    )
+
+    made = facts(tmp_path / "names.json")
+    assert made["training"] == {"settings": {"epochs": 8}}
+    assert made["measured"]["names"]["cer"] == pytest.approx(shipped["greedy"]["cer"], abs=0.015)
+    assert models.card(tmp_path / "names.npz").recipe == card.recipe
+
+
 def test_the_recipe_for_characters_learns_measures_and_keeps_a_model(
     strokes, mnist, paper, tmp_path
 ):
@@ -302,6 +322,45 @@ def test_names_are_learnt_with_drawn_lines_and_decoded(names, strokes, tmp_path)
     assert [row["decoding"] for row in rows][:2] == ["greedy", "beam 8"]
     assert len(rows) == 7
     assert "beam 16, n-grams, lexicon" in printed
+
+
+def test_a_reader_of_lines_begins_with_what_another_knows(monkeypatch):
+    monkeypatch.syspath_prepend(RECIPES)
+    import transfer
+
+    known = pretrained.model("names")
+    theirs = models.card(pretrained.path("names", "npz")).alphabet
+    ours = Alphabet("Z-aB")
+    model = models.build("crnn_small", ours, (48, None), rng=0)
+    fresh = model.layers[-1].get_weights()
+
+    transfer.start_from(model, ours, "names")
+
+    for layer, other in zip(model.layers[:-1], known.layers[:-1], strict=True):
+        assert all(map(np.array_equal, layer.get_weights(), other.get_weights()))
+    for now, before, other in zip(
+        model.layers[-1].get_weights(), fresh, known.layers[-1].get_weights(), strict=True
+    ):
+        for label, character in [(0, None), (1, "Z"), (2, "-"), (4, "B")]:
+            place = theirs.encode(character)[0] if character else 0
+            assert np.array_equal(now[..., label], other[..., place])
+        assert np.array_equal(now[..., 3], before[..., 3])  # "a", which names do not have
+
+
+def test_the_hash_of_a_folder_is_that_of_its_files(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(RECIPES)
+    import records
+
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(b"1")
+    same = records.sources([tmp_path / "a", tmp_path / "b"])["files"]
+    (tmp_path / "b" / "file").write_bytes(b"12")
+
+    other = records.sources([tmp_path / "a", tmp_path / "b"])["files"]
+
+    assert same["a"] == same["b"] == other["a"]
+    assert other["b"] != other["a"]
 
 
 def test_every_recipe_is_tested_here():
