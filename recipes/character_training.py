@@ -33,7 +33,6 @@ def parser(description: str, **defaults: Any) -> argparse.ArgumentParser:
     result.add_argument("--rate", default=RATE, type=float, help="the highest learning rate")
     result.add_argument("--seed", default=0, type=int)
     result.add_argument("--resume", action="store_true", help="go on where it was stopped")
-    result.add_argument("--bfloat16", action="store_true", help="calculate in half precision")
     result.set_defaults(**defaults)
     return result
 
@@ -68,8 +67,6 @@ def train(
     Returns:
         The figures of each epoch, and the minutes of this call.
     """
-    if options.bfloat16:
-        half_precision()
     start = time.perf_counter()
     history = hw.training.fit(
         model,
@@ -85,18 +82,6 @@ def train(
         **settings,
     )
     return history, round((time.perf_counter() - start) / 60, 1)
-
-
-def half_precision() -> None:
-    """Let TensorFlow convolve in bfloat16; the weights stay in single precision.
-
-    On a processor with AVX-512 BF16 an epoch takes a fifth less time.
-    """
-    if keras.backend.backend() != "tensorflow":
-        raise SystemExit(f"--bfloat16 is for TensorFlow, not {keras.backend.backend()}")
-    import tensorflow as tf
-
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
 
 
 def measured(model: Any, test: CharacterDataset) -> dict[str, float]:

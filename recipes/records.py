@@ -16,8 +16,11 @@ __all__ = ["settings", "sources", "write"]
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What the command line said, but for files and folders, and what calculates."""
+    """What the command line said, but for folders, and what calculates."""
     told = {key: value for key, value in vars(options).items() if not isinstance(value, Path)}
+    for key, value in told.items():
+        if isinstance(value, str) and Path(value).is_file():
+            told[key] = Path(value).name
     return {**told, "backend": keras.backend.backend()}
 
 

@@ -50,7 +50,10 @@ def test_a_row_of_digits_is_read():
 
 @pytest.mark.parametrize(
     "text",
-    ["Hello", "World", "garden", "Zurich", "jumps over", "The quick brown fox", "année", "JOHN"],
+    [
+        *("Hello", "garden", "Zurich", "jumps over", "The quick brown fox", "année", "JOHN"),
+        *("Zoé was here in 1984", "Born in 1984, in Zurich.", "It's 10-4", "3.14159"),
+    ],
 )
 def test_lines_are_read(text):
     line = 255 - own_hand.line(text)
@@ -59,9 +62,9 @@ def test_lines_are_read(text):
 
 
 def test_a_page_is_read_as_it_comes():
-    page = own_hand.page("The quick brown fox", "jumps over", "garden")
+    lines = ["The quick brown fox", "jumps over the lazy dog", "Born in 1984, in Zurich"]
 
-    assert hw.read(page).text == "The quick brown fox\njumps over\ngarden"
+    assert hw.read(own_hand.page(*lines)).text == "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", hw.pretrained.NAMES)

@@ -582,6 +582,25 @@ def test_lines_of_a_page_are_read_in_one_batch_with_paper_around_them():
     assert c.box.right == 174
 
 
+def test_lower_lines_of_a_page_are_read_as_large_as_the_others():
+    tops, bottoms = (20, 100, 180), (60, 120, 220)
+    rows = list(zip(tops, bottoms, strict=True))
+    page = page_of(
+        *((top, left, bottom, left + 14) for top, bottom in rows for left in (20, 44)),
+        shape=(240, 200),
+    )
+    predictor = stepping("A", "", "B", "")
+
+    reading = LineRecognizer(predictor, UPPERCASE, (48, 240), margin=0.1).read(page)
+
+    (batch,) = predictor.batches
+    heights = [np.count_nonzero(image.max(axis=1)) for image in batch]
+    assert heights == pytest.approx([40, 20, 40], abs=2)
+    assert [tuple(line.box) for line in reading.lines] == [
+        (top, 20, bottom, 58) for top, bottom in rows
+    ]
+
+
 def test_boxes_stay_in_the_picture_where_characters_are_seen_beside_the_ink():
     page = page_of((5, 5, 25, 19), (5, 45, 25, 59), shape=(30, 64))
     predictor = stepping(*"ABCDEFGHIJ")

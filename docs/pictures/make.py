@@ -20,7 +20,7 @@ import handwriting as hw
 from handwriting.preprocessing import clean, normalize, to_ink
 
 HERE = Path(__file__).parent
-PAGE = ("The quick brown fox", "jumps over the lazy dog.")
+PAGE = ("The quick brown fox", "jumps over the lazy dog.", "Born in 1984, in Zurich")
 
 
 def steps() -> Figure:

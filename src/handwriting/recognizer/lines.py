@@ -1,6 +1,7 @@
 """Reading line by line."""
 
 import itertools
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -146,12 +147,20 @@ class LineRecognizer:
         return [mark_unsure(line, min_confidence) for line in lines]
 
     def _found(self, gray: Image, polarity: Polarity) -> list["_Taken"]:
-        """The lines of a picture with the paper around them."""
+        """The lines of a picture with the paper around them.
+
+        Those that are lower than most, because they have no descenders or hold a dash alone, get
+        so much more that their letters come out as large as those of the others.
+        """
+        lines = segmentation.find_lines(segmentation.find_ink(gray, polarity))
+        usual = statistics.median_low([line.box.height for line in lines] or [0])
         found = []
-        for line in segmentation.find_lines(segmentation.find_ink(gray, polarity)):
+        for line in lines:
             margin = round(self._margin * line.box.height)
-            image = np.pad(line.image, margin)
-            found.append(_Taken(image, image, line.box.top - margin, line.box.left - margin))
+            more = max(0, usual - line.box.height)
+            above = margin + more // 2
+            image = np.pad(line.image, ((above, margin + more - more // 2), (margin, margin)))
+            found.append(_Taken(image, image, line.box.top - above, line.box.left - margin))
         return found
 
     def _read(
