@@ -2,21 +2,17 @@
 
     python benchmarks/reading.py --unipen FOLDER [--mnist FOLDER]
 
-FOLDER of UNIPEN holds characters.npz and words.npz, pen strokes of isolated characters and of words
-(docs/reading.md). A LeNet-style network learns the 94 characters from the first file; words by
-other writers, with the sizes and heights that their writers gave each character, are drawn, cut and
-read. Counted are those that are cut into as many characters as they have: what context mends is
-which character one is, not where it ends. Pages of MNIST's digits show that context does no harm
-where it can tell nothing.
+FOLDER of UNIPEN holds words.npz, words as pen strokes (docs/reading.md). Words by other writers
+than those that the reader of characters learnt from, with the sizes and heights that their writers
+gave each character, are drawn, cut and read. Counted are those that are cut into as many characters
+as they have: what context mends is which character one is, not where it ends. Lines of MNIST's
+digits, read by the reader of digits, show that context does no harm where it can tell nothing.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import PIL.Image
@@ -24,8 +20,9 @@ import PIL.ImageDraw
 from numpy.typing import NDArray
 
 import handwriting as hw
-from handwriting.alphabet import ASCII, DIGITS, Alphabet
+from handwriting.alphabet import ASCII, Alphabet
 from handwriting.images import Image
+from handwriting.predictor import Predictor
 from handwriting.recognizer import context
 from handwriting.segmentation import Segment
 
@@ -70,20 +67,6 @@ class Cut(NamedTuple):
     parts: tuple[Segment, ...]
 
 
-def characters(strokes: Strokes) -> hw.data.CharacterDataset:
-    """Images of the isolated characters of the first writers."""
-    rng = np.random.default_rng(0)
-    which = np.flatnonzero((strokes.file["agree"] > 0) & (strokes.file["split"] == 0))
-    images = [
-        hw.preprocessing.normalize(
-            255 - strokes.draw(i, int(rng.integers(30, 60)), int(rng.integers(2, 5)))
-        )
-        for i in which.tolist()
-    ]
-    labels = ASCII.encode(map(chr, strokes.file["codepoint"][which]))
-    return hw.data.CharacterDataset(np.stack(images), labels, ASCII, "unipen", "mnist")
-
-
 def written(strokes: Strokes, n: int) -> Iterator[tuple[str, Image]]:
     """Words and lines of the other writers."""
     texts = bytes(strokes.file["text"]).decode().split("\n")
@@ -115,12 +98,13 @@ def cut(pictures: Iterator[tuple[str, Image]]) -> tuple[list[Cut], int]:
     return found, n
 
 
-def scores(model: Any, cuts: list[Cut]) -> list[list[Scores]]:
+def scores(network: Predictor, cuts: list[Cut]) -> list[list[Scores]]:
     """What the network says of each character, by line and word."""
     parts = [c.image for each in cuts for word in each.parts for c in word.parts]
     padded = [np.pad(part, max(part.shape) // 2 + 1) for part in parts]
-    batch = [hw.preprocessing.normalize(hw.preprocessing.clean(part)) for part in padded]
-    rows = iter(hw.evaluation.predict(model, np.stack(batch)).astype(np.float64))
+    form = network.facts.recipe or "mnist"
+    batch = [hw.preprocessing.normalize(hw.preprocessing.clean(part), form) for part in padded]
+    rows = iter(hw.evaluation.predict(network, np.stack(batch)).astype(np.float64))
     return [[np.stack([next(rows) for _ in word]) for word in each.words] for each in cuts]
 
 
@@ -149,10 +133,10 @@ def right(
 
 
 def rows(
-    name: str, model: Any, alphabet: Alphabet, cuts: list[Cut], kinds: Sequence[tuple[str, Settle]]
+    name: str, network: Predictor, cuts: list[Cut], kinds: Sequence[tuple[str, Settle]]
 ) -> Iterator[str]:
     """Rows of the table."""
-    every = scores(model, cuts)
+    every, alphabet = scores(network, cuts), network.facts.alphabet
     count = sum(len(word) for each in cuts for word in each.words)
     for kind, settle in kinds:
         of_characters, of_words = right(cuts, every, alphabet, settle)
@@ -160,7 +144,7 @@ def rows(
 
 
 def main() -> None:
-    """Train, cut, read, print."""
+    """Cut, read, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--unipen", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--mnist", type=Path, metavar="FOLDER")
@@ -171,8 +155,7 @@ def main() -> None:
         ("and neighbors", context.settle),
     ]
     print("| what | by | characters right | words right |\n|---|---|---|---|")
-    model = hw.models.lenet(ASCII, (28, 28), rng=0)
-    hw.training.fit(model, characters(Strokes(options.unipen / "characters.npz")), epochs=5, rng=0)
+    reader = Predictor(hw.pretrained.path("characters"))
     cuts, n = cut(written(Strokes(options.unipen / "words.npz"), 9000))
     groups: dict[str, Callable[[str], bool]] = {
         "words": lambda text: len(text) > 1,
@@ -182,13 +165,12 @@ def main() -> None:
     }
     for name, fits in groups.items():
         chosen = [each for each in cuts if fits("".join(each.words))]
-        print("\n".join(rows(f"UNIPEN, {name}", model, ASCII, chosen, kinds)))
+        print("\n".join(rows(f"UNIPEN, {name}", reader, chosen, kinds)))
     print(f"{len(cuts):,} of {n:,} of UNIPEN were cut into as many characters as they have.")
     if options.mnist:
-        digits = hw.models.lenet(DIGITS, (28, 28), rng=0)
-        hw.training.fit(digits, hw.datasets.mnist.load("train", options.mnist), epochs=2, rng=0)
+        digits = Predictor(hw.pretrained.path("digits"))
         lines, n = cut(composed(hw.datasets.mnist.load("test", options.mnist), 500))
-        print("\n".join(rows("MNIST in lines of 8", digits, DIGITS, lines, kinds)))
+        print("\n".join(rows("MNIST in lines of 8", digits, lines, kinds)))
         print(f"{len(lines):,} of {n:,} of MNIST were.")
 
 
