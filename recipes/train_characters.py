@@ -71,11 +71,14 @@ class Sources:
         images = np.concatenate(
             [drawn.images, *(hw.training.augment(p.images, moved, rng=rng) for p in parts[1:])]
         )
-        which = np.flatnonzero(rng.random(len(images)) < (CALMLY_WORN if calm else WORN))
-        images[which] = worn(images[which], rng)
         labels = np.concatenate([part.labels for part in parts])
         whole = CharacterDataset(images, labels, ALPHABET, "characters", RECIPE)
-        return whole.concat(self._nothing(whole, rng))
+        whole = whole.concat(self._nothing(whole, rng))
+        # What is nothing is worn as well: else crisp ink alone would tell it from characters.
+        images = np.array(whole.images)
+        which = np.flatnonzero(rng.random(len(images)) < (CALMLY_WORN if calm else WORN))
+        images[which] = worn(images[which], rng)
+        return dataclasses.replace(whole, images=stretched(images))
 
     def _nothing(self, whole: CharacterDataset, rng: np.random.Generator) -> CharacterDataset:
         """Images of noise, and of ink that is no character."""
@@ -113,6 +116,12 @@ def worn(images: Image, rng: np.random.Generator) -> Image:
     for place, top, left in zip(gone, tops, lefts, strict=True):
         result[place, top : top + rng.integers(2, 5), left : left + rng.integers(2, 5)] *= 0.2
     return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+
+
+def stretched(images: Image) -> Image:
+    """The darkest ink as dark as can be, as the recipe leaves what it is given."""
+    highest = np.maximum(images.max(axis=(1, 2), keepdims=True), 1)
+    return np.rint(images * (np.float32(255) / highest)).astype(np.uint8)
 
 
 def main() -> None:

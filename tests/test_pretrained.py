@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -17,6 +18,8 @@ LETTERS = {
     "L": [[(0, 0), (0, 14), (9, 14)]],
     "I": [[(3, 0), (3, 14)]],
 }
+
+BALANCED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"  # EMNIST's 47
 
 
 def written(text):
@@ -42,6 +45,40 @@ def test_digits_are_read(width):
     found = [hw.read(each, model="digits", cut=False).text for each in pictures]
 
     assert "".join(found) == own_hand.DIGITS
+
+
+@pytest.mark.parametrize("width", [3, 5])
+def test_characters_are_read(width):
+    known = "ABDEFGHJKLMNQRTYabdefghjkmnpqrty2345678"  # without what size alone tells apart
+    pictures = [255 - image for image in own_hand.drawn(known, width=width)]
+
+    found = [hw.read(each, model="characters", cut=False).text for each in pictures]
+
+    assert "".join(found) == known
+
+
+def test_what_is_no_character_is_null():
+    network = hw.pretrained.load("characters")
+    noise = hw.noise.null_images(200, (28, 28), rng=0)
+
+    labels = network(noise).argmax(axis=1)
+
+    assert np.mean(labels == 0) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "text"),
+    [
+        (hw.alphabet.DIGITS, "0123456789"),
+        (hw.alphabet.Alphabet(BALANCED), "ABDEFGHKLMNRTabdefghnqrt"),
+        (hw.alphabet.UPPERCASE, "CKLMNOPSUVWXZ"),
+    ],
+)
+def test_alphabets_are_views_of_the_reader_of_characters(alphabet, text):
+    pictures = [255 - image for image in own_hand.drawn(text, width=4)]
+    reader = hw.recognizer.load("characters", alphabet=alphabet)
+
+    assert "".join(each.text for each in reader.read_crops(pictures)) == text
 
 
 def test_a_row_of_digits_is_read():
@@ -141,6 +178,17 @@ def test_the_card_of_digits_tells_what_is_measured(real_data):
     )
 
 
+def test_the_card_of_characters_tells_what_is_measured(real_data):
+    card, network = hw.pretrained.card("characters"), hw.pretrained.load("characters")
+    mnist = hw.datasets.mnist.load("test", real_data / "mnist")
+    images = hw.preprocessing.normalize(mnist.images, network.facts.recipe)
+    test = dataclasses.replace(mnist, images=images, recipe=network.facts.recipe)
+
+    report = hw.evaluation.evaluate(network, test.relabel(network.facts.alphabet))
+
+    assert report.accuracy == pytest.approx(card["measured"]["mnist"]["top 1"], abs=0.0005)
+
+
 def test_the_card_of_lines_tells_what_is_measured(real_data):
     card, network = hw.pretrained.card("lines"), hw.pretrained.load("lines")
     archive = real_data / "names" / "handwriting-recognition.zip"
@@ -186,5 +234,5 @@ def test_a_view_of_what_a_network_does_not_know_is_refused():
 
 
 def test_other_names_are_refused():
-    with pytest.raises(ValueError, match="name must be one of digits, lines, names, got 'cats'"):
+    with pytest.raises(ValueError, match="name must be one of characters, .*names, got 'cats'"):
         hw.pretrained.load("cats")

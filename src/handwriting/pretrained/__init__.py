@@ -2,7 +2,7 @@
 
     >>> from handwriting import pretrained
     >>> pretrained.NAMES
-    ('digits', 'lines', 'names')
+    ('characters', 'digits', 'lines', 'names')
     >>> pretrained.load("names").facts.image_shape
     (40, 256)
 
@@ -23,7 +23,7 @@ from handwriting.predictor import Predictor, View
 
 __all__ = ["NAMES", "card", "load", "model", "path"]
 
-NAMES = ("digits", "lines", "names")
+NAMES = ("characters", "digits", "lines", "names")
 """All there are."""
 
 
