@@ -49,7 +49,7 @@ def test_digits_are_read(width):
 
 @pytest.mark.parametrize("width", [3, 5])
 def test_characters_are_read(width):
-    known = "ABDEFGHJKLMNQRTYabdefghjkmnpqrty2345678"  # without what size alone tells apart
+    known = "23456789ABCDEFGHIKLMNOQRSTUVWXYZabdefghijkmnpqrt"  # size alone tells the others
     pictures = [255 - image for image in own_hand.drawn(known, width=width)]
 
     found = [hw.read(each, model="characters", cut=False).text for each in pictures]
@@ -148,7 +148,8 @@ def test_the_weights_are_those_of_the_network_that_reads(name):
         words = [written(word).resize(size) for word in ("ANNE", "LEA", "ELIANE")]
         images = np.stack([255 - np.asarray(word) for word in words])
     else:
-        images = hw.datasets.digits.load("test").images[:50, :height, :width]
+        drawn = own_hand.drawn("".join(own_hand.STROKES), width=4)
+        images = hw.preprocessing.normalize(drawn, network.facts.recipe)
 
     scores = network(images), model.predict_on_batch(images)
 
@@ -160,7 +161,7 @@ def test_the_weights_are_those_of_the_network_that_reads(name):
     assert model.count_params() == hw.pretrained.card(name)["parameters"]
     assert scores[0].max() > 0.9
     if "whole numbers" in hw.pretrained.card(name)["network"]:
-        assert np.mean(scores[0].argmax(axis=1) == scores[1].argmax(axis=1)) > 0.97
+        assert np.mean(scores[0].argmax(axis=1) == scores[1].argmax(axis=1)) > 0.9
         assert np.abs(scores[0] - scores[1]).mean() < 0.01
     else:
         np.testing.assert_allclose(*scores, rtol=0, atol=0.02)
