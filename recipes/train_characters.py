@@ -1,7 +1,7 @@
 """Train a reader of single characters: the 94 printable ones of ASCII, and null.
 
     python recipes/train_characters.py --strokes characters.npz --mnist FOLDER
-        --paper characters62.npz --out FOLDER [--model vgg_deep] [--epochs 24] [--calm 6]
+        --paper characters62.npz --out FOLDER [--model vgg_deep] [--epochs 24] [--calm 8]
         [--start FILE] [--share 1] [--resume]
 
 It learns from UNIPEN's pen strokes, drawn afresh in each epoch as many pens and hands would, from
@@ -41,10 +41,10 @@ CALM = dataclasses.replace(
     STYLE, width=(1.2, 3.2), slant=8, rotation=4, aspect=0.1, wave=0.012, size=0.05, shift=1
 )
 CALMLY_MOVED = hw.training.Augmentation(shift=0.03, rotate=4, scale=0.05, shear=5)
-WORN, CALMLY_WORN = 1.0, 0.35  # shares of the images
+WORN, CALMLY_WORN = 0.7, 0.35  # shares of the images
 LEAST = 500  # of each character in an epoch
 # With more of MNIST l, O and s are taken for digits.
-MNIST_SHARE, PAPER_TIMES = 1 / 10, 3
+MNIST_SHARE, PAPER_TIMES = 1 / 5, 3
 NULL_SHARES = {"noise": 0.03, "touching": 0.02, "scribbles": 0.01, "blots": 0.005, "pieces": 0.005}
 
 
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--strokes", required=True, type=Path, help="UNIPEN's characters")
     parser.add_argument("--mnist", required=True, type=Path, help="the folder of MNIST's files")
     parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
-    parser.add_argument("--calm", default=6, type=int, help="epochs at the end, changed less")
+    parser.add_argument("--calm", default=8, type=int, help="epochs at the end, changed less")
     parser.add_argument("--start", type=Path, help="a model to go on from")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
