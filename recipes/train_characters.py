@@ -121,7 +121,8 @@ def worn(images: Image, rng: np.random.Generator) -> Image:
 def stretched(images: Image) -> Image:
     """The darkest ink as dark as can be, as the recipe leaves what it is given."""
     highest = np.maximum(images.max(axis=(1, 2), keepdims=True), 1)
-    return np.rint(images * (np.float32(255) / highest)).astype(np.uint8)
+    result: Image = np.rint(images * (np.float32(255) / highest)).astype(np.uint8)
+    return result
 
 
 def main() -> None:
