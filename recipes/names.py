@@ -45,7 +45,7 @@ DRAWN = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ-' ")
 def main() -> None:
     """Train, evaluate, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--names", required=True, help="Kaggle's zip file or folder")
+    parser.add_argument("--names", required=True, type=Path, help="Kaggle's zip file or folder")
     parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
     parser.add_argument("--model", default="crnn_small", choices=FORMS)
     parser.add_argument("--epochs", default=16, type=int)
@@ -111,7 +111,7 @@ def main() -> None:
         "lines": {"train": len(train), "chosen by": len(held_back or ()), "validation": len(test)},
         "drawn": [count, epochs, options.then] if options.strokes else [],
         "settings": records.settings(options),
-        **records.sources([Path(each) for each in files if each]),
+        **records.sources(each for each in files if each),
         "minutes": round(minutes, 1),
         "greedy": figures(report),
         "history": history,

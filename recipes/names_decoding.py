@@ -98,7 +98,7 @@ def main() -> None:
     """Choose the weights, then measure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--model", required=True, type=Path, help="what recipes/names.py trained")
-    parser.add_argument("--names", required=True, help="Kaggle's zip file or folder")
+    parser.add_argument("--names", required=True, type=Path, help="Kaggle's zip file or folder")
     parser.add_argument("--counts", type=Path, help="NAME<tab>COUNT, one a line")
     parser.add_argument("--held-back", default=names.HELD_BACK, type=float, help="as for training")
     parser.add_argument("--seed", default=0, type=int, help="as for training")

@@ -83,7 +83,6 @@ WORDS: dict[str, dict[str, Any]] = {
 }
 IMAGES, IMAGES_OF_LINES = 2000, 16
 ACCEPT = 0.99
-LINES = ("lines", "names")
 
 
 def main() -> None:
@@ -99,7 +98,7 @@ def main() -> None:
     held_back, tests = SETS[options.name](options)
     card = hw.models.card(options.model)
     model = hw.models.load(options.model)
-    reader, temperature, network = (lines if options.name in LINES else characters)(
+    reader, temperature, network = (lines if card.model in hw.models.LINE_NAMES else characters)(
         model, held_back, options.out / f"{options.name}.onnx", card
     )
     told = json.loads(options.figures.read_text("utf-8"))
@@ -144,7 +143,7 @@ def lines(
     some = np.asarray(held_back[len(held_back) // 2].images[:IMAGES_OF_LINES])
     hw.export.onnx(model, path, images=some, precision="float16", **facts)
     hw.models.save_weights(model, path.with_suffix(".npz"), **facts)
-    network = f"{card.model}, {model.input_shape[1]} high, recipe {facts['recipe']}, half precision"
+    network = f"{card.model}, {model.input_shape[1]} high, recipe {card.recipe}, half precision"
     return Predictor(path), temperature, network
 
 
@@ -154,9 +153,7 @@ def digits(options: argparse.Namespace) -> tuple[CharacterDataset, dict[str, Cha
         hw.datasets.mnist.load(split, options.data / "mnist") for split in ("train", "test")
     )
     held_back = train_emnist.divided(train, train_emnist.HELD_BACK["mnist"], 0)[1]
-    held_back, test = (
-        each.sample(round(options.share * len(each)), rng=0) for each in (held_back, test)
-    )
+    held_back, test = trial(options.share, held_back, test)
     return held_back, {"mnist": test}
 
 
@@ -180,11 +177,13 @@ def fields(options: argparse.Namespace) -> tuple[list[LineDataset], dict[str, li
     form = names.FORMS[hw.models.card(options.model).model]
     path = options.data / "names" / "handwriting-recognition.zip"
     train, test = (hw.datasets.names.load(split, path, **form) for split in ("train", "validation"))
-    held_back = train.split(names.HELD_BACK, rng=0)[1]
-    some, test = (
-        each.sample(round(options.share * len(each)), rng=0) for each in (held_back, test)
-    )
-    return [some], {"names": [test]}
+    held_back, test = trial(options.share, train.split(names.HELD_BACK, rng=0)[1], test)
+    return [held_back], {"names": [test]}
+
+
+def trial(share: float, *sets: Any) -> list[Any]:
+    """A share of each set."""
+    return [each.sample(round(share * len(each)), rng=0) for each in sets]
 
 
 def measured(reader: Predictor, test: Any) -> dict[str, float]:

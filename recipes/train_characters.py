@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--mnist", required=True, type=Path, help="the folder of MNIST's files")
     parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
     parser.add_argument("--calm", default=8, type=int, help="epochs at the end, changed less")
-    parser.add_argument("--start", type=Path, help="a model to go on from")
+    parser.add_argument("--start", help="a model to go on from")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     parts, held_back, tests = characters_data.parts(

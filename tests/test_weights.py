@@ -56,6 +56,32 @@ def test_saved_weights_give_the_same_scores_but_for_half_precision(name, tmp_pat
     np.testing.assert_allclose(*scores, rtol=0, atol=5e-3)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "other"),
+    [("vgg_small", (28, 28), (24, 24)), ("crnn_small", (40, 256), (48, None))],
+)
+def test_a_network_of_any_size_takes_its_weights_to_another_one(name, shape, other, tmp_path):
+    model, path = models.build(name, DIGITS, shape, rng=1), tmp_path / "a.npz"
+    models.save_weights(model, path, alphabet=DIGITS)
+
+    resized, plain = models.load_weights(path, image_shape=other), models.load_weights(path)
+
+    assert resized.input_shape == (None, *other)
+    assert plain.input_shape == (None, *shape)
+    pairs = zip(resized.get_weights(), plain.get_weights(), strict=True)
+    assert all(np.array_equal(*pair) for pair in pairs)
+
+
+def test_a_network_with_other_weights_for_each_size_refuses(tmp_path):
+    path = tmp_path / "a.npz"
+    models.save_weights(models.lenet(DIGITS, rng=0), path, alphabet=DIGITS)
+
+    with pytest.raises(
+        ValueError, match=r"image_shape must be \(28, 28\), got \(24, 24\): a lenet"
+    ):
+        models.load_weights(path, image_shape=(24, 24))
+
+
 def test_what_half_precision_cannot_hold_stays_in_single(tmp_path):
     model, path = models.vgg_small(DIGITS, rng=0), tmp_path / "a.npz"
     first, second, *_ = (each for each in model.layers if isinstance(each, keras.layers.Conv2D))

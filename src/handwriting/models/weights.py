@@ -18,6 +18,7 @@ from handwriting.errors import CorruptFileError
 from handwriting.files import StrPath, refusing_damage, replacing
 from handwriting.models.file import (
     CARD,
+    Card,
     build_described,
     card,
     card_to_json,
@@ -25,6 +26,7 @@ from handwriting.models.file import (
     is_finite,
     read_member,
 )
+from handwriting.models.registry import build
 
 __all__ = ["load_weights", "save_weights"]
 
@@ -74,7 +76,9 @@ def save_weights(
                 np.lib.format.write_array(member, _halved(array), allow_pickle=False)
 
 
-def load_weights(path: StrPath) -> keras.Model:
+def load_weights(
+    path: StrPath, *, image_shape: tuple[int, int | None] | None = None
+) -> keras.Model:
     """Build the model whose weights :func:`save_weights` wrote.
 
     Safe for files of any origin: name, shape and type of every array are compared with what the
@@ -82,6 +86,8 @@ def load_weights(path: StrPath) -> keras.Model:
 
     Args:
         path: the file.
+        image_shape: (height, width) of the images of the model, for networks with the same weights
+            at every size, such as ``vgg_deep``; as it was trained if None.
 
     Returns:
         The model in single precision, not compiled. Its alphabet and recipe are in
@@ -90,6 +96,7 @@ def load_weights(path: StrPath) -> keras.Model:
     Raises:
         MissingDataError: no such file.
         CorruptFileError: damaged, forged, or not written by :func:`save_weights`.
+        ValueError: the network has other weights for images of this shape.
     """
     facts = card(path)
     model = build_described(facts, path)
@@ -111,7 +118,19 @@ def load_weights(path: StrPath) -> keras.Model:
     model.set_weights(arrays)
     if not is_finite(model):
         raise CorruptFileError(f"the weights in {path} are not all finite; get a new copy")
-    return model
+    return model if image_shape is None else _resized(model, facts, image_shape)
+
+
+def _resized(model: keras.Model, facts: Card, image_shape: tuple[int, int | None]) -> keras.Model:
+    """The same weights for images of another shape."""
+    other = build(facts.model, facts.alphabet, image_shape)
+    if [each.shape for each in other.weights] != [each.shape for each in model.weights]:
+        raise ValueError(
+            f"image_shape must be {facts.image_shape}, got {image_shape}: a {facts.model} has "
+            "other weights for each shape"
+        )
+    other.set_weights(model.get_weights())
+    return other
 
 
 def _names(model: keras.Model) -> list[str]:

@@ -46,7 +46,7 @@ def load(name: str, *, alphabet: Alphabet | None = None) -> Predictor | View:
     return network if alphabet is None else View(network, alphabet)
 
 
-def model(name: str) -> Any:
+def model(name: str, *, image_shape: tuple[int, int | None] | None = None) -> Any:
     """The network of a name as a ``keras.Model``, to train on or to look into.
 
     It is built by :mod:`handwriting.models` and gives the scores of :func:`load`, but for what half
@@ -54,21 +54,25 @@ def model(name: str) -> Any:
 
     Args:
         name: one of :data:`NAMES`.
+        image_shape: (height, width) of the images to read, such as AlphaNum's 24 x 24; those of
+            ``load(name).facts`` if None.
 
     Returns:
         A model that is not compiled. Its alphabet and recipe are in ``load(name).facts``.
 
     Raises:
-        ValueError: no such name.
+        ValueError: no such name, or no shape of images for this network.
         CorruptFileError: the file of its weights is damaged.
 
     Example:
         >>> model("names").count_params()
         605246
+        >>> model("characters", image_shape=(24, 24)).output_shape
+        (None, 95)
     """
     from handwriting import models
 
-    return models.load_weights(path(name, "npz"))
+    return models.load_weights(path(name, "npz"), image_shape=image_shape)
 
 
 def card(name: str) -> dict[str, Any]:
