@@ -6,11 +6,12 @@ strokes' validation part, a part of the paper and MNIST's test images are measur
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 import handwriting as hw
+from handwriting.alphabet import Alphabet
 from handwriting.data import CharacterDataset
 from handwriting.files import StrPath
 from handwriting.strokes import StrokeDataset, Style
@@ -34,7 +35,13 @@ class Learnt(NamedTuple):
 
 
 def parts(
-    strokes: StrPath, mnist: StrPath, paper: StrPath, *, share: float = 1.0, seed: int = 0
+    strokes: StrPath,
+    mnist: StrPath,
+    paper: StrPath,
+    *,
+    share: float = 1.0,
+    only: str | None = None,
+    seed: int = 0,
 ) -> tuple[Learnt, CharacterDataset, dict[str, CharacterDataset]]:
     """What is learnt from, what is held back of it, and what is measured.
 
@@ -43,6 +50,7 @@ def parts(
         mnist: the folder of MNIST's files.
         paper: images and codepoint, .npz.
         share: of the data, for a trial.
+        only: the one of :class:`Learnt` to learn from and to hold back of; the others are empty.
         seed: of what is drawn.
     """
     learnt = StrokeDataset.open(strokes, split="train")
@@ -58,9 +66,22 @@ def parts(
     learnt, some_strokes = learnt.split(HELD_BACK, by_writer=True, rng=seed)
     digits, some_digits = digits.split(HELD_BACK_OF_MNIST, rng=seed)
     written, some_written = written.split(HELD_BACK, rng=seed)
-    held_back = together([drawn(some_strokes), normalized(some_digits), some_written])
+    sources: list[Any] = [learnt, normalized(digits), written]
+    held_back = [drawn(some_strokes), normalized(some_digits), some_written]
+    if only:
+        place = Learnt._fields.index(only)
+        held_back = [held_back[place]]
+        sources = [each if i == place else each.select(slice(0)) for i, each in enumerate(sources)]
     tests = {"unipen": drawn(others), "paper": unseen, "mnist": normalized(test)}
-    return Learnt(learnt, normalized(digits), written), held_back, tests
+    return Learnt(*sources), together(held_back), tests
+
+
+def known(learnt: Learnt) -> Alphabet:
+    """The characters that there is something to learn of, and null."""
+    texts = {*learnt.strokes.texts}
+    for part in (learnt.mnist, learnt.paper):
+        texts.update(part.alphabet.decode(np.unique(part.labels)))
+    return Alphabet(each for each in hw.alphabet.ASCII if each in texts).with_null()
 
 
 def drawn(strokes: StrokeDataset) -> CharacterDataset:

@@ -2,7 +2,7 @@
 
     python recipes/train_characters.py --strokes characters.npz --mnist FOLDER
         --paper characters62.npz --out FOLDER [--model vgg_deep] [--epochs 24] [--calm 8]
-        [--start FILE] [--share 1] [--resume]
+        [--start FILE] [--only strokes] [--share 1] [--resume]
 
 It learns from UNIPEN's pen strokes, drawn afresh in each epoch as many pens and hands would, from
 MNIST, from characters on paper and from images of nothing; in the last epochs they are changed
@@ -24,12 +24,13 @@ import characters_data
 import numpy as np
 import records
 from character_training import AUGMENTATION, measured
-from characters_data import ALPHABET, RECIPE
+from characters_data import ALPHABET, RECIPE, Learnt
 from non_characters import non_characters
 from numpy.typing import NDArray
 from scipy import ndimage
 
 import handwriting as hw
+from handwriting.alphabet import Alphabet
 from handwriting.data import CharacterDataset
 from handwriting.images import Image
 from handwriting.strokes import StrokeDataset, Style
@@ -55,6 +56,7 @@ class Sources:
     strokes: StrokeDataset
     mnist: CharacterDataset
     paper: CharacterDataset
+    alphabet: Alphabet
     seed: int
     calm_from: int
 
@@ -78,7 +80,7 @@ class Sources:
         images = np.array(whole.images)
         which = np.flatnonzero(rng.random(len(images)) < (CALMLY_WORN if calm else WORN))
         images[which] = worn(images[which], rng)
-        return dataclasses.replace(whole, images=stretched(images))
+        return dataclasses.replace(whole, images=stretched(images)).relabel(self.alphabet)
 
     def _nothing(self, whole: CharacterDataset, rng: np.random.Generator) -> CharacterDataset:
         """Images of noise, and of ink that is no character."""
@@ -133,16 +135,25 @@ def main() -> None:
     parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
     parser.add_argument("--calm", default=8, type=int, help="epochs at the end, changed less")
     parser.add_argument("--start", help="a model to go on from")
+    parser.add_argument(
+        "--only", choices=Learnt._fields, help="learn from one source alone, and its characters"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     parts, held_back, tests = characters_data.parts(
-        options.strokes, options.mnist, options.paper, share=options.share, seed=options.seed
+        *(options.strokes, options.mnist, options.paper),
+        share=options.share,
+        only=options.only,
+        seed=options.seed,
     )
-    learnt = Sources(*parts, options.seed, options.epochs - options.calm)
+    alphabet = characters_data.known(parts) if options.only else ALPHABET
+    held_back = held_back.relabel(alphabet, outside="drop")
+    tests = {name: test.relabel(alphabet, outside="drop") for name, test in tests.items()}
+    learnt = Sources(*parts, alphabet, options.seed, options.epochs - options.calm)
     model = (
         hw.models.load(options.start)
         if options.start
-        else hw.models.build(options.model, ALPHABET, (28, 28), rng=options.seed)
+        else hw.models.build(options.model, alphabet, (28, 28), rng=options.seed)
     )
     images = len(learnt.epoch(0))
     history, minutes = character_training.train(

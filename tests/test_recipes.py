@@ -242,6 +242,21 @@ def test_the_recipe_for_characters_learns_measures_and_keeps_a_model(
     assert images.to_gray(tmp_path / "lenet.png").size
 
 
+def test_a_reader_of_characters_learns_from_one_source_alone(strokes, mnist, paper, tmp_path):
+    sources = ("--strokes", strokes, "--mnist", mnist, "--paper", paper)
+
+    run(
+        "train_characters.py",
+        *(*sources, "--out", tmp_path, "--only", "mnist"),
+        *("--model", "lenet", "--epochs", 1),
+    )
+
+    assert models.card(tmp_path / "lenet.keras").alphabet == DIGITS.with_null()
+    found = facts(tmp_path / "lenet.json")
+    assert found["settings"]["only"] == "mnist"
+    assert {"unipen", "paper", "mnist"} == set(found["tests"])
+
+
 def test_a_stand_in_for_emnist_is_learnt_and_never_taken_for_it(strokes, tmp_path):
     data, out = tmp_path / "data", tmp_path / "out"
     told = run(
