@@ -26,10 +26,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
 import train_lines
-from trained import Network, network, sets
+from trained import Network, line_sets, network, sets
 
 import handwriting as hw
-from handwriting.data import CharacterDataset, LineDataset
+from handwriting.data import CharacterDataset
 from handwriting.evaluation import LineReport, Report
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -161,24 +161,11 @@ def lines_table(networks: dict[str, Network], data: Path, share: float) -> str:
     ]
     for name, each in networks.items():
         first = facts_of(name, each)
-        for kind, lines in line_tests(each, data, share).items():
+        for kind, lines in line_sets(each, data, share=share).items():
             report = train_lines.read_greedily(each.run, lines, each.facts.alphabet)
             rows.append(f"{first} {kind} | {line_figures(report)} |")
             first = "| | | | | |"
     return "\n".join(rows)
-
-
-def line_tests(each: Network, data: Path, share: float) -> dict[str, list[LineDataset]]:
-    """The sets of lines that a network can read."""
-    archive = data / "names" / "handwriting-recognition.zip"
-    height, width = each.facts.image_shape
-    if width is None:
-        words, copiste = data / "unipen" / "words.npz", data / "copiste" / "lines.zip"
-        where = {"strokes": words, "copiste": copiste, "names": archive}
-        return train_lines.sources(argparse.Namespace(**where, share=share, seed=0))[2]
-    fit = hw.preprocessing.find_line_recipe(each.facts.recipe or "line").fit
-    lines = hw.datasets.names.load("validation", archive, size=(height, width), fit=fit)
-    return {"names": [lines.sample(round(share * len(lines)), rng=0) if share < 1 else lines]}
 
 
 def line_figures(report: LineReport) -> str:

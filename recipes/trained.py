@@ -1,17 +1,19 @@
-"""Trained models, and the sets of characters that they are measured on."""
+"""Trained models, and the sets that they are measured on."""
 
+import argparse
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import characters_data
+import train_lines
 
 import handwriting as hw
-from handwriting.data import CharacterDataset
+from handwriting.data import CharacterDataset, LineDataset
 from handwriting.predictor import Facts
 
-__all__ = ["Network", "network", "sets"]
+__all__ = ["Network", "line_sets", "network", "sets"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,3 +76,23 @@ def sets(data: Path, *, share: float = 1.0) -> tuple[CharacterDataset, dict[str,
         share=share,
     )
     return held_back, tests
+
+
+def line_sets(each: Network, data: Path, *, share: float = 1.0) -> dict[str, list[LineDataset]]:
+    """The sets that measure a reader of lines, as far as it can read them.
+
+    Args:
+        each: the reader; one of a certain width reads names only.
+        data: a folder with names/handwriting-recognition.zip, unipen/words.npz and
+            copiste/lines.zip.
+        share: of the sets, for a trial.
+    """
+    archive = data / "names" / "handwriting-recognition.zip"
+    height, width = each.facts.image_shape
+    if width is None:
+        words, copiste = data / "unipen" / "words.npz", data / "copiste" / "lines.zip"
+        where = {"strokes": words, "copiste": copiste, "names": archive}
+        return train_lines.sources(argparse.Namespace(**where, share=share, seed=0))[2]
+    fit = hw.preprocessing.find_line_recipe(each.facts.recipe or "line").fit
+    lines = hw.datasets.names.load("validation", archive, size=(height, width), fit=fit)
+    return {"names": [lines.sample(round(share * len(lines)), rng=0) if share < 1 else lines]}

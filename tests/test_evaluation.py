@@ -213,6 +213,15 @@ def test_texts_are_compared_composed():
     assert compare(["é"], ["e\N{COMBINING ACUTE ACCENT}"]).exact == 1
 
 
+def test_the_most_frequent_edits_of_lines_come_first():
+    report = compare(["abc", "abc", "cab", "x"], ["abd", "ab", "dab", "xab"])
+
+    assert report.most_confused(1) == [("c", "d", 2)]
+    assert set(report.most_confused()[1:]) == {("c", "", 1), ("", "a", 1), ("", "b", 1)}
+    assert sum(count for *_, count in report.most_confused(99)) == report.edits.sum()
+    assert compare(["a"], ["a"]).most_confused() == []
+
+
 def test_the_worst_lines_come_first():
     report = compare(["abc", "x", "def", "ok"], ["abd", "y", "", "ok"])
 

@@ -1,12 +1,13 @@
 """How well a model reads characters, and how well lines were read."""
 
+import collections
 import dataclasses
 import functools
 import html
 import json
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -520,8 +521,22 @@ class LineReport:
         edits = self.edits.tolist()
         return [(i, edits[i], self.truths[i], self.readings[i]) for i in order if edits[i]]
 
+    def most_confused(self, n: int = 10) -> list[tuple[str, str, int]]:
+        """The ``n`` most frequent edits, as (written, read as, how often).
+
+        Characters that were left out are read as ``""``, and ``""`` is what is written where one
+        was put in. Where several lists of edits are equally short, one of them counts.
+
+        Example:
+            >>> compare(["LEA", "LEO"], ["IEA", "IE"]).most_confused()
+            [('L', 'I', 2), ('O', '', 1)]
+        """
+        pairs = zip(self.truths, self.readings, strict=True)
+        counts = collections.Counter(edit for pair in pairs for edit in _replaced(*pair))
+        return [(written, read, count) for (written, read), count in counts.most_common(n)]
+
     def to_dict(self) -> dict[str, Any]:
-        """The figures and the worst lines, ready for JSON.
+        """The figures, the most frequent edits and the worst lines, ready for JSON.
 
         Where there are no confidences, ``calibration_error`` is None.
         """
@@ -535,6 +550,7 @@ class LineReport:
             "exact": self.exact,
             "by_position": self.by_position,
             "calibration_error": self.calibration_error if self.confidences else None,
+            "most_confused": [list(edit) for edit in self.most_confused()],
             "worst": [list(line) for line in self.worst()],
         }
 
@@ -668,3 +684,12 @@ def _distances(truths: Sequence[Any], readings: Sequence[Any]) -> NDArray[np.int
 
     pairs = zip(truths, readings, strict=True)
     return np.array([Levenshtein.distance(truth, reading) for truth, reading in pairs], np.int64)
+
+
+def _replaced(truth: str, reading: str) -> Iterator[tuple[str, str]]:
+    """What is written and what is read instead in each edit; one of them can be empty."""
+    from rapidfuzz.distance import Levenshtein
+
+    for edit in Levenshtein.editops(truth, reading):
+        written = "" if edit.tag == "insert" else truth[edit.src_pos]
+        yield written, "" if edit.tag == "delete" else reading[edit.dest_pos]
