@@ -69,6 +69,21 @@ def test_whole_numbers_quarter_the_file_and_hardly_change_what_is_read(tmp_path)
     assert np.abs(found - wanted).max() > 1e-4
 
 
+def test_whole_numbers_fit_every_processor_and_are_not_wasted_on_what_is_cut_off(tmp_path):
+    model, path = models.vgg_small(DIGITS, rng=0), tmp_path / "int8.onnx"
+    images = digits.load("test").images[:100]
+
+    export.onnx(model, path, alphabet=DIGITS, images=images, precision="int8")
+
+    graph = onnx.load(path).graph
+    weights = [onnx.numpy_helper.to_array(each) for each in graph.initializer]
+    whole = [each for each in weights if each.dtype == np.int8 and each.ndim == 4]
+    assert len(whole) == 5  # of six convolutions
+    assert all(np.abs(each.astype(int)).max() <= 64 for each in whole)  # 7 bits
+    # The others are those lower bounds of ranges.
+    assert [node.op_type for node in graph.node].count("Relu") == 1
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
