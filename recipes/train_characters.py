@@ -35,9 +35,7 @@ from handwriting.data import CharacterDataset
 from handwriting.images import Image
 from handwriting.strokes import StrokeDataset, Style
 
-STYLE = Style(
-    width=(1.0, 3.8), ink=(170, 255), slant=20, rotation=8, aspect=0.2, wave=0.03, size=0.1, shift=2
-)
+STYLE = Style(width=(1.0, 3.8), slant=20, rotation=8, aspect=0.2, wave=0.03, size=0.1, shift=2)
 CALM = dataclasses.replace(
     STYLE, width=(1.2, 3.2), slant=8, rotation=4, aspect=0.1, wave=0.012, size=0.05, shift=1
 )
@@ -74,13 +72,14 @@ class Sources:
             [drawn.images, *(hw.training.augment(p.images, moved, rng=rng) for p in parts[1:])]
         )
         labels = np.concatenate([part.labels for part in parts])
-        whole = CharacterDataset(images, labels, ALPHABET, "characters", RECIPE)
+        whole = CharacterDataset(stretched(images), labels, ALPHABET, "characters", RECIPE)
         whole = whole.concat(self._nothing(whole, rng))
-        # What is nothing is worn as well: else crisp ink alone would tell it from characters.
+        # What is nothing is worn as well: else crisp ink alone would tell it from characters. But
+        # noise that is not stays as faint as it is.
         images = np.array(whole.images)
         which = np.flatnonzero(rng.random(len(images)) < (CALMLY_WORN if calm else WORN))
-        images[which] = worn(images[which], rng)
-        return dataclasses.replace(whole, images=stretched(images)).relabel(self.alphabet)
+        images[which] = stretched(worn(images[which], rng))
+        return dataclasses.replace(whole, images=images).relabel(self.alphabet)
 
     def _nothing(self, whole: CharacterDataset, rng: np.random.Generator) -> CharacterDataset:
         """Images of noise, and of ink that is no character."""
