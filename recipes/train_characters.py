@@ -42,8 +42,8 @@ CALM = dataclasses.replace(
 CALMLY_MOVED = hw.training.Augmentation(shift=0.03, rotate=4, scale=0.05, shear=5)
 WORN, CALMLY_WORN = 0.7, 0.35  # shares of the images
 LEAST = 500  # of each character in an epoch
-# With more of MNIST l, O and s are taken for digits.
-MNIST_SHARE, PAPER_TIMES = 1 / 5, 3
+# With more of MNIST l, O, s, g and q are taken for digits.
+MNIST_SHARE, PAPER_TIMES = 1 / 10, 3
 NULL_SHARES = {"noise": 0.03, "touching": 0.02, "scribbles": 0.01, "blots": 0.005, "pieces": 0.005}
 
 
