@@ -1,6 +1,6 @@
 """Measure trained models on every set, and print the tables of docs/models.md as Markdown.
 
-    python benchmarks/models.py --data FOLDER [--cross] [--share 1] [NAME=]MODEL...
+    python benchmarks/models.py --data FOLDER [--cross] [--alphanum] [--share 1] [NAME=]MODEL...
 
 FOLDER holds ``unipen/characters.npz``, ``mnist/``, ``paper/characters62.npz`` and, for readers of
 lines, ``names/handwriting-recognition.zip``, ``unipen/words.npz`` and ``copiste/lines.zip``. A
@@ -11,10 +11,12 @@ images, each on the images whose character it knows; readers of lines, greedily,
 names of the part "validation", and those of any width on words of UNIPEN's validation writers and
 lines of Copiste's, too. Their times are those of words of 160 columns. With --cross the models
 learnt from one source each, which NAME tells, and the table is how many images of the other sources
-they read right.
+they read right. With --alphanum the networks that come with the package read UNIPEN's characters in
+AlphaNum's form: with the same weights at 24 x 24, and scaled up to the form that they learnt from.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -26,11 +28,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
 import train_lines
+from characters_data import ALPHABET
 from trained import Network, line_sets, network, sets
 
 import handwriting as hw
 from handwriting.data import CharacterDataset
 from handwriting.evaluation import LineReport, Report
+from handwriting.strokes import StrokeDataset, Style
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 WORST = 8
@@ -61,12 +65,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--data", required=True, type=Path, help="folder of all sets")
     parser.add_argument("--cross", action="store_true", help="models are named by their source")
+    parser.add_argument("--alphanum", action="store_true", help="read images of 24 x 24")
     parser.add_argument("--share", default=1.0, type=float, help="of the sets, for a trial")
     parser.add_argument("models", nargs="+", metavar="[NAME=]MODEL")
     options = parser.parse_args()
     models = [named.rpartition("=") for named in options.models]
     networks = {name or Path(file).stem: network(file) for name, _, file in models}
     readers = {name: each for name, each in networks.items() if not each.facts.lines}
+    if options.alphanum:
+        print(alphanum_table(readers, options.data, options.share))
+        return
     tests = sets(options.data, share=options.share)[1] if readers else {}
     if options.cross:
         print(cross_table(readers, tests))
@@ -188,6 +196,31 @@ def cross_table(networks: dict[str, Network], tests: dict[str, CharacterDataset]
             accuracy = hw.evaluation.evaluate(each.run, known).accuracy
             cells.append(f"{accuracy:.2%}{all_known}")
         rows.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def alphanum_table(networks: dict[str, Network], data: Path, share: float) -> str:
+    """Accuracy of the same weights on the same characters, smaller."""
+    strokes = StrokeDataset.open(data / "unipen" / "characters.npz", split="validation")
+    if share < 1:
+        strokes = strokes.sample(round(share * len(strokes)), rng=0)
+    plain = Style(width=(4.0, 4.0))  # twice of everything, which is then made smaller
+    large = hw.strokes.to_characters(strokes, ALPHABET, (56, 56), box=40, style=plain)
+    form = hw.preprocessing.find_recipe("alphanum")
+    small = dataclasses.replace(
+        large, images=hw.preprocessing.normalize(large.images, form), recipe=form.name
+    )
+    rows = ["| model | 24 x 24 | scaled up to its form |", "|---|---|---|"]
+    for name, each in networks.items():
+        model = hw.pretrained.model(name, image_shape=(form.size, form.size))
+        recipe = each.facts.recipe or form.name
+        up = hw.preprocessing.normalize(small.images, recipe)
+        scaled = dataclasses.replace(small, images=up, recipe=recipe)
+        accuracies = [
+            hw.evaluation.evaluate(run, test.relabel(each.facts.alphabet, outside="drop")).accuracy
+            for run, test in ((model.predict_on_batch, small), (each.run, scaled))
+        ]
+        rows.append(f"| `{name}` | {accuracies[0]:.2%} | {accuracies[1]:.2%} |")
     return "\n".join(rows)
 
 
