@@ -1,11 +1,13 @@
 """Train a reader of lines of Latin handwriting, print and cursive.
 
     python recipes/train_lines.py --strokes words.npz --copiste lines.zip --names ZIP --out FOLDER
-        [--model crnn_deep] [--start names] [--epochs 16] [--calm 9] [--resume] [--share 1]
+        [--characters characters.npz] [--model crnn_deep] [--start names] [--epochs 16] [--calm 9]
+        [--resume] [--share 1]
 
 It learns from the words and short texts of UNIPEN, drawn afresh in each epoch of the movements of
-the pen, from lines of "Copiste d'un jour" and from handwritten names; in the last epochs they are
-changed less, so that it ends near what it will meet. Some writers and names are held back: the
+the pen, from lines of "Copiste d'un jour", from handwritten names and, with --characters, from
+lines composed of single characters; in the last epochs they are changed less, so that it ends near
+what it will meet. Some writers and names are held back: the
 weights of the epoch that reads them best are kept. Other writers (UNIPEN's and Copiste's validation
 parts) and the names' validation part choose nothing and are measured once, at the end.
 OUT/MODEL.keras is the model, OUT/MODEL.json what was measured, OUT/MODEL.png the curves.
@@ -14,6 +16,7 @@ OUT/MODEL.keras is the model, OUT/MODEL.json what was measured, OUT/MODEL.png th
 import argparse
 import collections
 import dataclasses
+import functools
 import io
 import itertools
 import os
@@ -26,6 +29,7 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import composed_texts
 import numpy as np
 import PIL.Image
 import records
@@ -68,7 +72,9 @@ MOVED = hw.training.LineAugmentation(shift=(0.08, 0.2), scale=0.15)
 CALMLY_MOVED = hw.training.LineAugmentation(shift=(0.05, 0.1), scale=0.1)
 WORN, CALMLY_WORN = 1.0, 0.6  # shares of what is drawn
 ROOM = 1.12  # for lines that augmentation makes wider
+NARROWER = 0.85  # what is drawn smaller than it could be
 WORDS, TEXTS, NAMES = 0.7, 0.6, 0.5  # shares of each source in an epoch
+COMPOSED = 0.15  # lines of single characters in an epoch, to those of the other sources
 HELD_BACK = {"strokes": 0.03, "copiste": 0.05, "names": 0.03}
 
 
@@ -88,6 +94,35 @@ class Lines(NamedTuple):
 
 
 @dataclasses.dataclass
+class Composed:
+    """Lines of single characters, each in one hand; other texts and hands each time."""
+
+    characters: StrokeDataset
+    known: Sequence[str]
+    count: int
+    seed: int
+
+    def lines(self, rng: np.random.Generator) -> StrokeDataset:
+        """As many of each width each time, so that all epochs are of one length."""
+        made, widths = self._made(rng)
+        rows = [rng.choice(np.flatnonzero(widths == width), n) for width, n in self._counts.items()]
+        return made.select(np.concatenate(rows))
+
+    def _made(self, rng: np.random.Generator) -> tuple[StrokeDataset, NDArray[np.int64]]:
+        characters = set(self.characters.texts)
+        texts = composed_texts.texts(self.known, characters, self.count, rng)
+        made = hw.strokes.compose(self.characters, texts, rng=rng)
+        return made, np.array(fitting(nominal(made) * NARROWER))
+
+    @functools.cached_property
+    def _counts(self) -> dict[int, int]:
+        """How many lines there are of each width, but for rare ones."""
+        _, widths = self._made(np.random.default_rng(self.seed))
+        pairs = zip(*(each.tolist() for each in np.unique(widths, return_counts=True)), strict=True)
+        return {width: count for width, count in pairs if count > self.count / 50}
+
+
+@dataclasses.dataclass
 class Sources:
     """What is learnt from."""
 
@@ -97,6 +132,7 @@ class Sources:
     names: Lines
     seed: int
     calm_from: int = 0
+    composed: "Composed | None" = None
 
     def epoch(self, number: int) -> list[LineDataset]:
         """All lines of one epoch, by their widths."""
@@ -111,6 +147,8 @@ class Sources:
             (self.texts, TEXTS, dataclasses.replace(style, width=THIN)),
         ]
         found = [each for source in drawn for each in self._drawn(*source, wear, rng)]
+        if self.composed is not None:
+            found += self._drawn(self.composed.lines(rng), 1, style, wear, rng)
         found += in_sets(self.copiste, room=ROOM, moved=(moved, rng))
         found += in_sets(self.names.select(self._turn(number)), room=ROOM, moved=(moved, rng))
         return together(found)
@@ -124,7 +162,7 @@ class Sources:
         rng: np.random.Generator,
     ) -> Iterator[LineDataset]:
         """A part of each width, always of the same size, so that all epochs are of one length."""
-        widths = np.array(fitting(nominal(strokes) * 0.85))
+        widths = np.array(fitting(nominal(strokes) * NARROWER))
         for width in np.unique(widths).tolist():
             rows = np.flatnonzero(widths == width)
             some = np.sort(rng.choice(rows, max(1, round(share * len(rows))), replace=False))
@@ -348,6 +386,7 @@ def main() -> None:
     """Train, measure, write."""
     parser = data_options(__doc__)
     parser.add_argument("--out", required=True, type=Path, help="folder for all that is written")
+    parser.add_argument("--characters", type=Path, help="UNIPEN's characters, to compose lines of")
     parser.add_argument("--model", default="crnn_deep", choices=hw.models.LINE_NAMES)
     parser.add_argument("--start", help="a .keras file or pretrained reader to take layers of")
     parser.add_argument("--epochs", default=16, type=int)
@@ -359,6 +398,11 @@ def main() -> None:
     start = time.perf_counter()
     learnt, held_back, tests = sources(options)
     learnt.calm_from = options.epochs - options.calm
+    if options.characters is not None:
+        characters = StrokeDataset.open(options.characters, split="train")
+        known = [*learnt.words.texts, *learnt.texts.texts, *learnt.copiste.texts]
+        count = max(100, round(COMPOSED * len(known)))
+        learnt.composed = Composed(characters, known, count, options.seed)
     model = hw.models.build(options.model, ALPHABET, (HEIGHT, None), rng=options.seed)
     if options.start is not None:
         transfer.start_from(model, ALPHABET, options.start)
@@ -374,11 +418,12 @@ def main() -> None:
         progress=True,
         rng=options.seed,
     )
+    files = (options.strokes, options.copiste, options.names, options.characters)
     facts = {
         "model": options.model,
         "parameters": model.count_params(),
         "settings": records.settings(options),
-        **records.sources([options.strokes, options.copiste, options.names]),
+        **records.sources(each for each in files if each),
         "epochs": options.epochs,
         "lines an epoch": sum(map(len, learnt.epoch(0))),
         "minutes": round((time.perf_counter() - start) / 60, 1),

@@ -149,9 +149,9 @@ def copiste(tmp_path):
     return path
 
 
-def test_lines_of_all_kinds_are_learnt_and_measured(words, copiste, names, tmp_path):
+def test_lines_of_all_kinds_are_learnt_and_measured(words, strokes, copiste, names, tmp_path):
     sources = ("--strokes", words, "--copiste", copiste, "--names", names)
-    options = ("--out", tmp_path, "--model", "crnn_small", "--resume")
+    options = ("--out", tmp_path, "--model", "crnn_small", "--resume", "--characters", strokes)
 
     run("train_lines.py", *sources, *options, "--epochs", 2, "--start", "names")
     model = tmp_path / "crnn_small.keras"
@@ -161,7 +161,7 @@ def test_lines_of_all_kinds_are_learnt_and_measured(words, copiste, names, tmp_p
 
     found = facts(tmp_path / "crnn_small.json")
     assert found["settings"]["start"] == "names"
-    assert set(found["files"]) == {path.name for path in (words, copiste, names)}
+    assert set(found["files"]) == {path.name for path in (words, strokes, copiste, names)}
     assert set(found["tests"]) == {"unipen words", "copiste", "names"}
     assert all(0 < row["cer"] < 3 for row in found["tests"].values())
     assert found["history"]["loss"][1] < found["history"]["loss"][0]

@@ -14,7 +14,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ASCII", "DIGITS", "LETTERS", "LOWERCASE", "NULL", "UPPERCASE", "Alphabet", "Labels"]
+__all__ = [
+    "ASCII",
+    "DIGITS",
+    "LETTERS",
+    "LOWERCASE",
+    "NULL",
+    "UPPERCASE",
+    "Alphabet",
+    "Labels",
+    "zone",
+]
 
 NULL = ""
 Labels = NDArray[np.int64]
@@ -136,3 +146,47 @@ UPPERCASE = Alphabet(string.ascii_uppercase)
 LOWERCASE = Alphabet(string.ascii_lowercase)
 LETTERS = Alphabet(string.ascii_letters)
 ASCII = Alphabet(chr(code) for code in range(33, 127))
+
+_ZONES = {
+    **dict.fromkeys("acemnorsuvwxz", (0.62, 0.0)),
+    **dict.fromkeys("gpqy", (0.62, -0.5)),
+    **dict.fromkeys("bdfhkl", (1.0, 0.0)),
+    **dict.fromkeys("()[]{}|/\\", (1.05, -0.1)),
+    "t": (0.9, 0.0),
+    "i": (0.9, 0.0),
+    "j": (0.9, -0.4),
+    ".": (0.12, 0.0),
+    ",": (0.15, -0.25),
+    ":": (0.55, 0.0),
+    ";": (0.55, -0.25),
+    "'": (1.0, 0.7),
+    '"': (1.0, 0.7),
+    "`": (1.0, 0.75),
+    "^": (1.0, 0.65),
+    "*": (1.0, 0.5),
+    "-": (0.45, 0.35),
+    "~": (0.5, 0.3),
+    "=": (0.55, 0.25),
+    "_": (0.0, -0.1),
+    "+": (0.65, 0.1),
+    "<": (0.7, 0.05),
+    ">": (0.7, 0.05),
+}
+_CAPITAL, _SMALL = (1.0, 0.0), (0.62, 0.0)
+
+
+def zone(character: str) -> tuple[float, float]:
+    """Where a character stands in its line, as handwriting roughly keeps to it.
+
+    Returns:
+        Its top and bottom above the base line, in heights of a capital letter.
+
+    Example:
+        >>> zone("A"), zone("g"), zone(",")
+        ((1.0, 0.0), (0.62, -0.5), (0.15, -0.25))
+    """
+    if character in _ZONES:
+        return _ZONES[character]
+    base = unicodedata.normalize("NFD", character)[:1]
+    top, bottom = _ZONES.get(base, _SMALL if base.islower() else _CAPITAL)
+    return (top if base == character else max(top, 0.9) + 0.1 * (top >= 0.9), bottom)

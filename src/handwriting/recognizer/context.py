@@ -1,46 +1,18 @@
 """What the neighbors of a character tell of it: its size, its height in the line, its kind."""
 
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handwriting.alphabet import NULL, Alphabet
+from handwriting.alphabet import NULL, Alphabet, zone
 from handwriting.recognizer.common import Scores
 from handwriting.segmentation import Box
 
 __all__ = ["settle"]
 
-# Top and bottom of characters above the baseline, in heights of a capital letter. Handwriting keeps
-# to them roughly, which _SPREAD says.
+# Handwriting keeps to the zones of its characters roughly, by so much.
 _SPREAD = 0.15
-_ZONES = {
-    **dict.fromkeys("acemnorsuvwxz", (0.62, 0.0)),
-    **dict.fromkeys("gpqy", (0.62, -0.5)),
-    **dict.fromkeys("bdfhkl", (1.0, 0.0)),
-    **dict.fromkeys("()[]{}|/\\", (1.05, -0.1)),
-    "t": (0.9, 0.0),
-    "i": (0.9, 0.0),
-    "j": (0.9, -0.4),
-    ".": (0.12, 0.0),
-    ",": (0.15, -0.25),
-    ":": (0.55, 0.0),
-    ";": (0.55, -0.25),
-    "'": (1.0, 0.7),
-    '"': (1.0, 0.7),
-    "`": (1.0, 0.75),
-    "^": (1.0, 0.65),
-    "*": (1.0, 0.5),
-    "-": (0.45, 0.35),
-    "~": (0.5, 0.3),
-    "=": (0.55, 0.25),
-    "_": (0.0, -0.1),
-    "+": (0.65, 0.1),
-    "<": (0.7, 0.05),
-    ">": (0.7, 0.05),
-}
-_CAPITAL, _SMALL = (1.0, 0.0), (0.62, 0.0)
 
 # How one kind of character follows another within a word: capital and small letters, digits, rest.
 _FIRST = np.array([0.27, 0.50, 0.15, 0.08])
@@ -81,12 +53,12 @@ def _sized(probabilities: Scores, boxes: Sequence[Box], alphabet: Alphabet) -> S
     """Probabilities given the characters' places between the line's base and height."""
     if len(boxes) < 2:
         return probabilities  # one character tells nothing of the line
-    zones = np.array([_zone(character) for character in alphabet])
+    zones = np.array([zone(character) for character in alphabet])
     tops, lefts, bottoms, rights = np.array(boxes, np.float64).T
     tall = float(np.percentile(bottoms - tops, 80))
     found = []
     # The tall characters of the line are as high as a capital letter, or all of it is small.
-    for start in (tall, tall / _SMALL[0]):
+    for start in (tall, tall / zone("x")[0]):
         capital, baseline = start, np.full(len(boxes), np.median(bottoms))
         for _ in range(3):
             high = (baseline - tops)[:, None] / capital - zones[:, 0]
@@ -144,14 +116,6 @@ def _weighted(probabilities: Scores, weights: Scores) -> Scores:
     weighted = probabilities * weights
     before, after = (rows.sum(axis=1, keepdims=True) for rows in (probabilities, weighted))
     return np.asarray(weighted * before / np.maximum(after, 1e-300))
-
-
-def _zone(character: str) -> tuple[float, float]:
-    if character in _ZONES:
-        return _ZONES[character]
-    base = unicodedata.normalize("NFD", character)[:1]
-    top, bottom = _ZONES.get(base, _SMALL if base.islower() else _CAPITAL)
-    return (top if base == character else max(top, 0.9) + 0.1 * (top >= 0.9), bottom)
 
 
 def _kind(character: str) -> int:
