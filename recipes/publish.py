@@ -74,6 +74,9 @@ WORDS: dict[str, dict[str, Any]] = {
             NAMES,
             UNIPEN.replace("isolated characters as pen strokes", "lines drawn of its characters"),
             "texts of names from the same Kaggle set (CC0), but for the measured pictures",
+            "by way of the weights it began with, those of lines: "
+            + UNIPEN.replace("isolated characters", "words and short texts"),
+            COPISTE,
         ],
         "limits": "No digits, no small letters, no accents. French names of pupils; other names "
         "are read worse. It reads a whole picture as one line: give ready-cut pictures, and "

@@ -451,7 +451,7 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["finetune", "gone.keras", "digits"], 1, "gone.keras: no such model"),
         (["finetune", "tall.keras", "digits"], 2, "reads characters of 28 x 24, got Char"),
         (["finetune", "names", "set", "--split", "test"], 2, "is for published sets, got set"),
-        (["finetune", "names", "digits"], 2, "crnn_small reads lines of 40 x 256"),
+        (["finetune", "names", "digits"], 2, "crnn_deep reads lines of 48 x 320"),
         (["finetune", "names", "digits", "--out", "a.h5"], 2, "--out must end in .keras"),
         (["finetune", "tall.keras", "digits", "--out", "file/a.keras"], 1, "file"),
         (["read", "a.png", "--model", "names", "--alphabet", "digits"], 2, "does not know '0'"),

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from handwriting import models, training
+from handwriting import models, pretrained, training
 from handwriting.alphabet import DIGITS, Alphabet
 from handwriting.data import CharacterDataset, LineDataset
 from handwriting.datasets import digits
@@ -133,7 +133,7 @@ def test_what_is_held_back_is_stratified_and_not_learnt_from(leaning, saved, mon
 
 def test_the_network_of_names_is_trained_on_by_its_name():
     rng = np.random.default_rng(0)
-    images = np.zeros((6, 40, 256), np.uint8)
+    images = np.zeros((6, *pretrained.load("names").facts.image_shape), np.uint8)
     images[:, 10:30, 20:60] = rng.integers(0, 2, (6, 20, 40)) * 255
     lines = LineDataset(images, [100] * 6, ["AB", "A", "B"] * 2, Alphabet("AB"), recipe="line")
 

@@ -4,7 +4,7 @@
     >>> pretrained.NAMES
     ('characters', 'digits', 'lines', 'names')
     >>> pretrained.load("names").facts.image_shape
-    (40, 256)
+    (48, 320)
 
 :func:`card` tells of each what it is, what it learnt from, how well it reads and where it does not.
 :func:`model` gives it as a Keras model, to train on.
@@ -66,7 +66,7 @@ def model(name: str, *, image_shape: tuple[int, int | None] | None = None) -> An
 
     Example:
         >>> model("names").count_params()
-        605246
+        999486
         >>> model("characters", image_shape=(24, 24)).output_shape
         (None, 95)
     """
@@ -89,7 +89,7 @@ def card(name: str) -> dict[str, Any]:
 
     Example:
         >>> card("names")["parameters"]
-        605246
+        999486
     """
     facts: dict[str, Any] = json.loads(path(name, "json").read_text("utf-8"))
     return facts
