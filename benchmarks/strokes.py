@@ -18,7 +18,13 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402 - the variables must stand before NumPy is loaded
 from PIL import Image, ImageDraw  # noqa: E402
 
-from handwriting.strokes import StrokeDataset, Style, render, render_lines  # noqa: E402
+from handwriting.strokes import (  # noqa: E402
+    StrokeDataset,
+    Style,
+    compose,
+    render,
+    render_lines,
+)
 
 COUNT = 5_000
 ROUNDS = 7
@@ -71,6 +77,9 @@ def rows(strokes: StrokeDataset) -> list[str]:
     chosen = np.random.default_rng(0).permutation(len(strokes))[:128]
     batch = rate(lambda: render(strokes.select(chosen), style=VARIED, rng=0), len(chosen))
     lines = rate(lambda: render_lines(few, (48, 256)), len(few))
+    ready = sorted(set(strokes.texts))
+    texts = ["".join(ready[(8 * i + j) % len(ready)] for j in range(8)) for i in range(1000)]
+    composed = rate(lambda: compose(strokes, texts, rng=0), len(texts))
     smooth = rate(lambda: pillow_loop(few, 4), len(few))
     rough = rate(lambda: pillow_loop(few, 1), len(few))
     return [
@@ -80,6 +89,7 @@ def rows(strokes: StrokeDataset) -> list[str]:
         f"| a loop of Pillow's `ImageDraw.line`, drawn 4 x larger | {smooth:,.0f} images/s |",
         f"| the same loop in the size wanted, jagged | {rough:,.0f} images/s |",
         f"| `strokes.render_lines`, the same characters to 48 x 256 | {lines:,.0f} images/s |",
+        f"| `strokes.compose`, lines of 8 characters | {composed:,.0f} lines/s |",
     ]
 
 
