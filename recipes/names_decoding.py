@@ -124,14 +124,13 @@ def main() -> None:
 
 def chosen(held_back: Scored, known: Known) -> dict[str, float]:
     """The weights with the fewest wrong characters."""
-    grid = itertools.product(NGRAM_WEIGHTS, LEXICON_WEIGHTS, BONUSES)
-    best: tuple[float, tuple[float, ...]] = (1.0, ())
-    for weights in grid:
-        options = named(weights)
+
+    def cer(weights: tuple[float, ...]) -> float:
         both = {"ngram": known.ngram, "lexicon": known.lexicon}
-        report, _ = held_back.read(rounds=1, width=TUNED_WIDTH, **both, **options)
-        best = min(best, (report.cer, weights))
-    return named(best[1])
+        report, _ = held_back.read(rounds=1, width=TUNED_WIDTH, **both, **named(weights))
+        return report.cer
+
+    return named(min(itertools.product(NGRAM_WEIGHTS, LEXICON_WEIGHTS, BONUSES), key=cer))
 
 
 def named(weights: tuple[float, ...]) -> dict[str, float]:

@@ -344,9 +344,9 @@ def test_a_reader_of_lines_begins_with_what_another_knows(monkeypatch):
     import transfer
 
     known = pretrained.model("names")
-    theirs = models.card(pretrained.path("names", "npz")).alphabet
-    ours = Alphabet("Z-aB")
-    model = models.build("crnn_small", ours, (48, None), rng=0)
+    card = models.card(pretrained.path("names", "npz"))
+    theirs, ours = card.alphabet, Alphabet("Z-aB")
+    model = models.build(card.model, ours, (48, None), rng=0)
     fresh = model.layers[-1].get_weights()
 
     transfer.start_from(model, ours, "names")
@@ -381,7 +381,7 @@ def test_the_hash_of_a_folder_is_that_of_its_files(tmp_path, monkeypatch):
 def test_every_recipe_is_tested_here():
     text = Path(__file__).read_text(encoding="utf-8")
     shared = {
-        *("character_training.py", "characters_data.py", "non_characters.py"),
+        *("character_training.py", "characters_data.py", "composed_texts.py", "non_characters.py"),
         *("records.py", "synthetic_names.py", "trained.py", "transfer.py"),
     }
 
