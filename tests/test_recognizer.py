@@ -677,6 +677,37 @@ def test_a_lexicon_settles_lines_too():
     )
 
 
+def test_how_much_words_and_ngrams_weigh_is_said_of_the_recognizer():
+    scores = np.full((1, 4, 27), 1e-4)
+    scores[0, [0, 1, 2, 3], [1, 0, 2, 0]] = 0.9
+    scores[0, 2, 3] = 1.0
+    scores /= scores.sum(axis=2, keepdims=True)
+    weightless = {"lexicon_weight": 0.0, "ngram_weight": 0.0}
+    lines, plain = (
+        LineRecognizer(lambda _: scores, UPPERCASE, (32, 128), search=search)
+        for search in (weightless, None)
+    )
+    rows = saying(confused("hello", "hcllo"))
+    characters = CharacterRecognizer(rows, LETTERS, search=weightless)
+    ngram = ctc.Ngram.train(["AB"], UPPERCASE, order=2)
+
+    assert lines.read(row_of(8), lexicon=["AB"]).text == "AC"
+    assert lines.read(row_of(8), ngram=ngram).text == "AC"
+    assert plain.read(row_of(8), lexicon=["AB"]).text == "AB"
+    assert characters.read(row_of(5), lexicon=["hello"]).text == "hcllo"
+
+
+def test_options_that_a_search_lacks_are_refused():
+    message = "search must have options among width, .*, got 'weight'"
+    for make in (
+        lambda search: LineRecognizer(None, UPPERCASE, (32, 128), search=search),
+        lambda search: CharacterRecognizer(None, LETTERS, search=search),
+        lambda search: hw.recognizer.load("lines", search=search),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make({"weight": 1})
+
+
 @pytest.mark.parametrize("margin", [-1, float("nan")])
 def test_a_margin_is_not_negative(margin):
     with pytest.raises(ValueError, match="margin must be at least 0"):

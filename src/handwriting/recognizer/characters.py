@@ -13,9 +13,11 @@ from handwriting.preprocessing import Polarity
 from handwriting.recognizer import context
 from handwriting.recognizer.common import (
     Scores,
+    Search,
     allowed,
     as_lexicon,
     check_least,
+    check_search,
     check_top,
     ink_box,
     name_of,
@@ -48,9 +50,11 @@ class CharacterRecognizer:
         recipe: a name in :data:`handwriting.preprocessing.RECIPES`, the one that the model's
             training images were made with.
         batch_size: images a batch.
+        search: options of :func:`handwriting.ctc.beam` where there is a lexicon or an n-gram model,
+            as for :class:`handwriting.recognizer.LineRecognizer`.
 
     Raises:
-        ValueError: no such recipe.
+        ValueError: no such recipe or option.
 
     Example:
         >>> from handwriting.alphabet import DIGITS
@@ -63,10 +67,17 @@ class CharacterRecognizer:
     """
 
     def __init__(
-        self, predictor: Any, alphabet: Alphabet, recipe: str = "mnist", *, batch_size: int = 1024
+        self,
+        predictor: Any,
+        alphabet: Alphabet,
+        recipe: str = "mnist",
+        *,
+        batch_size: int = 1024,
+        search: Search | None = None,
     ) -> None:
         self.alphabet, self.recipe = alphabet, preprocessing.find_recipe(recipe)
         self._predictor, self._batch_size = predictor, batch_size
+        self._search = {"lexicon_weight": _LEXICON_WEIGHT, **check_search(search)}
         self._empty = np.array([not character.strip() for character in alphabet])
 
     def read(
@@ -240,7 +251,7 @@ class CharacterRecognizer:
             n_best=top_k,
             ngram=ngram,
             lexicon=lexicon,
-            lexicon_weight=_LEXICON_WEIGHT,
+            **self._search,
         )
         return [
             self._known_word(hypotheses, word, places, top_k)

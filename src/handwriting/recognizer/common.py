@@ -1,7 +1,7 @@
 """What recognizers of every kind do."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from handwriting.segmentation import Box
 
 __all__ = [
     "Scores",
+    "Search",
     "allowed",
     "as_lexicon",
     "check_least",
+    "check_search",
     "check_top",
     "ink_box",
     "name_of",
@@ -24,6 +26,16 @@ __all__ = [
 ]
 
 Scores = NDArray[np.float64]
+Search = Mapping[str, float]
+
+_SEARCH = ("width", "ngram_weight", "character_bonus", "lexicon_weight", "closed")
+
+
+def check_search(search: Search | None) -> dict[str, Any]:
+    """Options of :func:`handwriting.ctc.beam` for a lexicon and n-grams."""
+    if lost := sorted(set(search or {}) - set(_SEARCH)):
+        raise ValueError(f"search must have options among {', '.join(_SEARCH)}, got {lost[0]!r}")
+    return dict(search or {})
 
 
 def check_top(top_k: int) -> None:

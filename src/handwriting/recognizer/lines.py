@@ -15,9 +15,11 @@ from handwriting.images import Image, Picture
 from handwriting.preprocessing import Polarity
 from handwriting.recognizer.common import (
     Scores,
+    Search,
     allowed,
     as_lexicon,
     check_least,
+    check_search,
     check_top,
     ink_box,
     name_of,
@@ -44,9 +46,12 @@ class LineRecognizer:
         margin: paper to leave around a line that was found, in heights of the line; that of the
             recipe if None. Ready-cut lines stay as they are.
         batch_size: lines a batch.
+        search: options of :func:`handwriting.ctc.beam` where there is a lexicon, an n-gram model or
+            more than one alternative: ``width``, ``ngram_weight``, ``character_bonus``,
+            ``lexicon_weight``, ``closed``.
 
     Raises:
-        ValueError: no such recipe, or ``margin`` is below 0.
+        ValueError: no such recipe or option, or ``margin`` is below 0.
 
     Example:
         >>> def predictor(images):  # ink at the left is an A, then comes an N
@@ -69,6 +74,7 @@ class LineRecognizer:
         *,
         margin: float | None = None,
         batch_size: int = 32,
+        search: Search | None = None,
     ) -> None:
         self.alphabet, self.image_shape = alphabet.with_null(), image_shape
         self.recipe = preprocessing.find_line_recipe(recipe)
@@ -76,6 +82,7 @@ class LineRecognizer:
         if not self._margin >= 0:
             raise ValueError(f"margin must be at least 0, got {margin}")
         self._predictor, self._batch_size = predictor, batch_size
+        self._search = check_search(search)
 
     def read(
         self,
@@ -231,6 +238,7 @@ class LineRecognizer:
             n_best=top_k,
             ngram=ngram,
             lexicon=as_lexicon(lexicon, self.alphabet),
+            **self._search,
         )
 
 

@@ -11,7 +11,7 @@ from handwriting.files import StrPath
 from handwriting.images import Picture
 from handwriting.predictor import Facts, Predictor, View
 from handwriting.recognizer.characters import CharacterRecognizer
-from handwriting.recognizer.common import as_lexicon
+from handwriting.recognizer.common import Search, as_lexicon
 from handwriting.recognizer.lines import LineRecognizer
 from handwriting.recognizer.reading import Reading
 
@@ -21,7 +21,11 @@ Recognizer = CharacterRecognizer | LineRecognizer
 
 
 def load(
-    path: StrPath, *, recipe: str | None = None, alphabet: Alphabet | None = None
+    path: StrPath,
+    *,
+    recipe: str | None = None,
+    alphabet: Alphabet | None = None,
+    search: Search | None = None,
 ) -> Recognizer:
     """Make a recognizer of a model file.
 
@@ -32,12 +36,14 @@ def load(
         recipe: takes the place of the one that the file names.
         alphabet: read these characters only (see :class:`handwriting.predictor.View`); all that the
             network knows if None.
+        search: how a lexicon and n-grams weigh, as for :class:`LineRecognizer`.
 
     Raises:
         MissingDataError: no such file.
         CorruptFileError: damaged, or not written by this package.
         ValueError: the file names no recipe, and none is given; or the recipe makes images of
-            another size; or the network does not know a character of the alphabet.
+            another size; or the network does not know a character of the alphabet; or no such
+            option of a search.
     """
     predictor, facts = network(path)
     if alphabet is not None:
@@ -47,14 +53,14 @@ def load(
     if name is None:
         raise ValueError(f"{path} names no recipe; say with recipe how its images were made")
     if facts.lines:
-        return LineRecognizer(predictor, facts.alphabet, facts.image_shape, name)
+        return LineRecognizer(predictor, facts.alphabet, facts.image_shape, name, search=search)
     size = preprocessing.find_recipe(name).size
     if facts.image_shape != (size, size):
         raise ValueError(
             f"recipe must make images of {facts.image_shape}, which {path} takes, got {name!r} of "
             f"{(size, size)}"
         )
-    return CharacterRecognizer(predictor, facts.alphabet, name)
+    return CharacterRecognizer(predictor, facts.alphabet, name, search=search)
 
 
 def network(path: StrPath) -> tuple[Any, Facts]:
