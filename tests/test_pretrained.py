@@ -19,6 +19,8 @@ LETTERS = {
     "I": [[(3, 0), (3, 14)]],
 }
 
+# What our g, m and q are to many where they stand alone.
+TAKEN_FOR = {"g": "9", "m": "M", "q": "9"}
 BALANCED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"  # EMNIST's 47
 
 
@@ -54,8 +56,9 @@ def test_characters_are_read(width):
 
     found = [hw.read(each, model="characters", cut=False).text for each in pictures]
 
-    # A g that stands alone is a 9 to many.
-    assert sum(read != true for read, true in zip(found, known, strict=True)) <= 2
+    wrong = {true: read for read, true in zip(found, known, strict=True) if read != true}
+    assert len(wrong) <= 2
+    assert wrong.items() <= TAKEN_FOR.items()
 
 
 def test_what_is_no_character_is_null():
@@ -80,7 +83,9 @@ def test_alphabets_are_views_of_the_reader_of_characters(alphabet, text):
     reader = hw.recognizer.load("characters", alphabet=alphabet)
 
     found = [each.text for each in reader.read_crops(pictures)]
-    assert sum(read != true for read, true in zip(found, text, strict=True)) <= 1
+    wrong = {true: read for read, true in zip(found, text, strict=True) if read != true}
+    assert len(wrong) <= 1
+    assert wrong.items() <= TAKEN_FOR.items()
     assert all(read in alphabet for read in found)
 
 
