@@ -78,9 +78,10 @@ def compose(
     )
     picked = characters.select(chosen)
     counts = np.array([len(each) for each in labels], np.int64)
-    firsts = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    firsts = np.cumsum(counts) - counts
     gaps = _gaps(texts, counts, spacing, space, jitter, rng)
-    points = _placed(picked, counts, gaps, jitter, rng)
+    gaps[firsts] = 0
+    points = _placed(picked, np.repeat(firsts, counts), gaps, jitter, rng)
     return StrokeDataset(
         points,
         picked.stroke_lengths,
@@ -146,7 +147,7 @@ def _gaps(
     jitter: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """The distance before each character; 0 before the first of a line."""
+    """The distance before each character; that before the first of a line means nothing."""
     usual, wide = rng.uniform(*spacing, len(texts)), rng.uniform(*space, len(texts))
     gaps = np.repeat(usual, counts) * (1 + _UNEVEN * jitter * rng.normal(size=counts.sum()))
     spaces = [
@@ -155,18 +156,25 @@ def _gaps(
         for before in (text[:i] for i, character in enumerate(text) if character != " ")
     ]
     gaps += np.array(spaces, np.float64) * np.repeat(wide, counts)
-    gaps[np.cumsum(counts) - counts] = 0
     return np.asarray(gaps)
 
 
 def _placed(
     picked: StrokeDataset,
-    counts: Labels,
+    firsts: Labels,
     gaps: NDArray[np.float64],
     jitter: float,
     rng: np.random.Generator,
 ) -> Points:
-    """The points of all characters where they stand in their lines; the base lines are at 0."""
+    """The points of all characters where they stand in their lines; the base lines are at 0.
+
+    Args:
+        picked: the characters of all lines, n.
+        firsts: (n,) the position of the first character of each one's line.
+        gaps: (n,) the distance before each.
+        jitter: as for :func:`compose`.
+        rng: what sizes and places are drawn with.
+    """
     n = len(picked)
     if not n:
         return picked.points
@@ -184,7 +192,7 @@ def _placed(
     ends += jitter * rng.normal(size=n)
     steps = gaps + np.concatenate([[0], (width * scales)[:-1]])
     lefts = np.cumsum(steps)
-    lefts -= np.repeat(lefts[np.cumsum(counts) - counts], counts)
+    lefts -= lefts[firsts]
     per_point = np.diff(starts)
     offsets = np.stack([lefts, ends - height * scales], axis=1) - low * scales[:, None]
     points = picked.points * np.repeat(scales, per_point)[:, None] + np.repeat(
