@@ -82,7 +82,7 @@ def find_characters(
     groups = _grouped(pieces, letter)
     numbers = np.append(0, groups).astype(np.int32)
     owners = numbers[pieces.labels]
-    found = cut(line, owners, int(numbers.max()))
+    found = cut(line, owners)
     whole = [part for each in found for part in _divided(each, letter, scorer)]
     return sorted(whole, key=lambda each: (each.box.left + each.box.right, each.box.top))
 
@@ -92,7 +92,7 @@ def _columns(line: Image) -> list[Segment]:
     ink = line > 0
     written = ink.any(axis=0)
     numbers = np.cumsum(np.diff(written, prepend=False) & written)
-    return cut(line, np.where(ink, numbers, 0), int(numbers.max(initial=0)))
+    return cut(line, np.where(ink, numbers, 0))
 
 
 class _Groups:
@@ -224,7 +224,7 @@ def _divided(character: Segment, letter: float, scorer: Scorer | None) -> list[S
     if len(cuts) <= 2:
         return [character]
     edges = np.searchsorted(cuts, np.arange(box.width), "right").astype(np.int32)
-    parts = cut(character.image, np.where(ink, edges, 0), len(cuts) - 1)
+    parts = cut(character.image, np.where(ink, edges, 0))
     return [part.moved(box.top, box.left) for part in parts]
 
 

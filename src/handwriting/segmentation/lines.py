@@ -13,7 +13,7 @@ from handwriting.segmentation.segment import (
     Indices,
     Mask,
     Segment,
-    box_of,
+    boxes_of,
     components,
     cut,
     letter_height,
@@ -78,8 +78,7 @@ def find_lines(ink: Image) -> list[Segment]:
     if n == 0:
         return []
     owners = _owners(pieces, text, middles, n, letter, factor)
-    _absorb(owners, letter)
-    return _in_order(cut(ink, owners, n))
+    return _in_order(cut(ink, owners, _absorb(owners, letter)))
 
 
 def _is_text(pieces: Components, letter: float) -> Mask:
@@ -110,7 +109,8 @@ def _middles(density: Values, unit: float) -> tuple[NDArray[np.int32], int]:
     from scipy import ndimage
 
     across = _ACROSS * unit
-    smeared = ndimage.gaussian_filter(density, (across, _ALONG * unit), mode="constant")
+    smeared = ndimage.gaussian_filter1d(density, across, 0, mode="constant")
+    smeared = _smeared(smeared, _ALONG * unit)
     curved = -ndimage.gaussian_filter1d(smeared, across, 0, order=2, mode="constant") * across**2
     window = (_odd(3 * unit), _odd(6 * unit))
     around = ndimage.uniform_filter(smeared, window, mode="constant")
@@ -126,6 +126,21 @@ def _middles(density: Values, unit: float) -> tuple[NDArray[np.int32], int]:
     numbers = np.zeros(len(slices) + 1, np.int32)
     numbers[long] = _chained(ridge_list, unit)
     return numbers[labels], int(numbers.max(initial=0))
+
+
+def _smeared(density: Values, deviation: float) -> Values:
+    """Smeared along the rows by three means, which are next to a wide Gaussian at a fifth of time.
+
+    Source:
+        Wells: Efficient synthesis of Gaussian filters by cascaded uniform filters. IEEE PAMI 8(2),
+        1986.
+    """
+    from scipy import ndimage
+
+    width = _odd((4 * deviation**2 + 1) ** 0.5)
+    for _ in range(3):
+        density = ndimage.uniform_filter1d(density, width, 1, mode="constant")
+    return density
 
 
 class _Ridge(NamedTuple):
@@ -219,7 +234,7 @@ def _owners(
         middles == 0, sampling=(1, 0.5), return_indices=True
     )
     nearest = middles[rows, columns]
-    rows, columns = np.nonzero(pieces.labels)
+    rows, columns = np.nonzero(pieces.labels > 0)  # ten times as fast as of the numbers
     small = (rows // factor, columns // factor)
     piece, line = pieces.labels[rows, columns] - np.int64(1), nearest[small]
     count = len(pieces.areas)
@@ -238,13 +253,14 @@ def _owners(
     return owners
 
 
-def _absorb(owners: NDArray[np.int32], letter: float) -> None:
-    """Make small lines beside or within a larger one part of it, and remove what is none."""
-    from scipy import ndimage
+def _absorb(owners: NDArray[np.int32], letter: float) -> dict[int, Box]:
+    """Make small lines beside or within a larger one part of it, and remove what is none.
 
-    slices = ndimage.find_objects(owners)
-    boxes = {number: box_of(where) for number, where in enumerate(slices, 1) if where is not None}
-    areas = np.bincount(owners[owners > 0], minlength=len(slices) + 1)
+    Returns:
+        The boxes of the lines that stay.
+    """
+    boxes = boxes_of(owners)
+    areas = np.bincount(owners[owners > 0])
     whole: dict[int, Box] = {}
     for number in sorted(boxes, key=lambda number: -areas[number]):
         box = boxes[number]
@@ -258,6 +274,7 @@ def _absorb(owners: NDArray[np.int32], letter: float) -> None:
             continue
         part = owners[box.slices]
         part[part == number] = into
+    return whole
 
 
 def _belongs(small: Box, large: Box, letter: float) -> bool:

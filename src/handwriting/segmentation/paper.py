@@ -20,6 +20,8 @@ _CELL, _WINDOW = 8, 7
 _SHARE, _LEAST, _FAINTEST, _ABOVE_NOISE = 0.6, 20, 15, 5
 # Strokes grow fainter by this factor without being broken.
 _FAINT = 0.5
+# So many rows at once, whose numbers stay near the processor.
+_ROWS = 32
 # The edge of a sheet: from one cell to the next but one its level changes by this factor somewhere
 # and by that factor all along. The edges of shadows are softer.
 _EDGE, _FAINT_EDGE = 0.18, 0.09
@@ -87,7 +89,8 @@ def _is_light(gray: Image, polarity: Polarity) -> bool:
     window = max(9, 16 // factor)
     typical = ndimage.median_filter(small[::4, ::4], window).repeat(4, axis=0).repeat(4, axis=1)
     # Ink is rare and stands far from the paper around it, on one side.
-    return bool(((small - typical[: small.shape[0], : small.shape[1]]) ** 3).sum() > 0)
+    differences = small - typical[: small.shape[0], : small.shape[1]]
+    return bool((differences * differences * differences).sum() > 0)
 
 
 def _means(image: Image, factor: int) -> Image:
@@ -119,11 +122,13 @@ def _strength(dark: Image, level: Image, cell: int) -> Image:
     smooth = PIL.Image.fromarray(ndimage.uniform_filter(level, 5))
     box = (0, 0, width / cell, height / cell)
     paper = np.asarray(smooth.resize((width, height), PIL.Image.Resampling.BILINEAR, box))
-    darker = np.maximum(paper, dark)
-    darker -= dark
     # 255 / paper to 8 binary places: a division of every pixel would take four times as long.
     scale = np.append(0, 255 * 256 // np.arange(1, 256)).astype(np.uint32)
-    strength: Image = np.minimum((darker * scale[paper]) >> 8, 255).astype(np.uint8)
+    strength = np.empty_like(dark)
+    for top in range(0, height, _ROWS):
+        part = slice(top, top + _ROWS)
+        darker = np.maximum(paper[part], dark[part]) - dark[part]
+        strength[part] = np.minimum((darker * scale[paper[part]]) >> 8, 255)
     return strength
 
 
@@ -241,10 +246,13 @@ def _connected(strength: Image, threshold: int, noise: float) -> Image:
     from scipy import ndimage
 
     faint = max(_FAINTEST, _ABOVE_NOISE / 2 * noise, _FAINT * threshold)
-    labels, n = ndimage.label(strength > faint, np.ones((3, 3)))
+    mask = strength > faint
+    labels, n = ndimage.label(mask, np.ones((3, 3)))
+    values, labels = strength[mask], labels[mask]
     sure = np.zeros(n + 1, np.uint8)
-    sure[labels[strength > threshold]] = 1
-    connected: Image = strength * sure[labels]
+    sure[labels[values > threshold]] = 1
+    connected = np.zeros_like(strength)
+    connected[mask] = values * sure[labels]
     return connected
 
 

@@ -54,15 +54,11 @@ def ruled(strength: Image, threshold: int) -> Mask:
 
 def _long_lines(faint: Mask, axis: int) -> tuple[Components, Indices]:
     """Pieces that are straight along one axis, and how long they are; 0 for the short and thick."""
-    from scipy import ndimage
-
     length = faint.shape[axis]
     straight = max(30, round(_STRAIGHT * length))
     # Three rows together, so that a rule may lean a little.
     thick = _widened(faint, 1 - axis)
-    runs = ndimage.minimum_filter1d(thick.view(np.uint8), straight, axis=axis)
-    runs = ndimage.maximum_filter1d(runs, straight, axis=axis)
-    pieces = components(runs.view(np.bool_))
+    pieces = components(_widened(_narrowed(thick, axis, straight // 2), axis, straight // 2))
     lengths = (pieces.heights, pieces.widths)[axis]
     long = (lengths > _LONG * length) & (pieces.areas < _THICK * lengths) & (length >= _TINY)
     return pieces, lengths * long
@@ -75,7 +71,7 @@ def _without_strokes(labels: Indices, strength: Image, ink: Mask, across: int) -
         return lines
     band = _widened(lines, across)
     outside, within = ink & ~band, ink & band
-    beside = _widened(_widened(outside, across), across)
+    beside = _widened(outside, across, 2)
     levels = _widened(_levels(labels, strength, outside, across), across)
     strokes = within & (beside | (strength > levels))
     for _ in range(_THICK // 2):
@@ -88,9 +84,8 @@ def _levels(labels: Indices, strength: Image, ink: Mask, across: int) -> Image:
     """How dark the lines can be where nothing is written on them, in their places; 0 elsewhere."""
     from scipy import ndimage
 
-    size = (4 * _THICK, _THICK) if across == 0 else (_THICK, 4 * _THICK)
-    alone = np.where(ndimage.maximum_filter(ink.view(np.uint8), size), 0, labels)
-    peaks = ndimage.maximum_filter1d(strength, 3, axis=across)
+    near = _widened(_widened(ink, across, 2 * _THICK), 1 - across, _THICK // 2)
+    alone, peaks = np.where(near, 0, labels), _widened(strength, across)
     which = np.unique(labels[labels > 0])
     tops = ndimage.labeled_comprehension(
         peaks, alone, which, lambda values: np.percentile(values, _USUAL), np.float64, 255
@@ -101,14 +96,28 @@ def _levels(labels: Indices, strength: Image, ink: Mask, across: int) -> Image:
     return found
 
 
-def _widened(mask: Any, axis: int) -> Any:
-    """A mask with the pixels on both sides along an axis; a filter would take ten times as long."""
-    wide = mask.copy()
-    one, other = (slice(1, None), slice(None, -1))
-    ahead, behind = (one, other) if axis == 0 else ((slice(None), one), (slice(None), other))
-    np.maximum(wide[ahead], mask[behind], out=wide[ahead])
-    np.maximum(wide[behind], mask[ahead], out=wide[behind])
-    return wide
+def _widened(image: Any, axis: int, by: int = 1) -> Any:
+    """The largest of the values from so many pixels before each to so many after, along an axis."""
+    return _extreme(np.maximum, image, axis, by)
+
+
+def _narrowed(image: Any, axis: int, by: int) -> Any:
+    """The smallest of the values from so many pixels before each to so many after."""
+    return _extreme(np.minimum, image, axis, by)
+
+
+def _extreme(function: np.ufunc, image: Any, axis: int, by: int) -> Any:
+    """An extreme of all values so far away, by whole pictures; a filter takes ten times as long."""
+    found = np.moveaxis(image.copy("K"), axis, 0)
+    reach = 0
+    while reach < by:
+        # Not further than where the windows of neighbors meet, so that borders are whole.
+        step = min(reach + 1, by - reach)
+        before = found.copy("K")
+        function(found[step:], before[:-step], out=found[step:])
+        function(found[:-step], before[step:], out=found[:-step])
+        reach += step
+    return np.moveaxis(found, 0, axis)
 
 
 def dotted(pieces: Components) -> Mask:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from handwriting.images import Image
 
-__all__ = ["Box", "Components", "Segment", "box_of", "components", "cut", "letter_height"]
+__all__ = ["Box", "Components", "Segment", "boxes_of", "components", "cut", "letter_height"]
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -61,12 +61,6 @@ class Box(NamedTuple):
         tops, bottoms = (self.top, other.top), (self.bottom, other.bottom)
         lefts, rights = (self.left, other.left), (self.right, other.right)
         return Box(min(tops), min(lefts), max(bottoms), max(rights))
-
-
-def box_of(slices: tuple[slice, slice]) -> Box:
-    """The box that slices of rows and columns stand for."""
-    rows, columns = slices
-    return Box(rows.start, columns.start, rows.stop, columns.stop)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -122,7 +116,7 @@ def components(mask: Mask) -> Components:
     from scipy import ndimage
 
     labels, n = ndimage.label(mask, np.ones((3, 3)))
-    slices = ndimage.find_objects(labels)
+    slices = ndimage.find_objects(labels, n)
     boxes = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in slices]
     areas = np.bincount(labels[mask], minlength=n + 1)[1:]
     return Components(labels, np.array(boxes, np.int64).reshape(-1, 4), areas)
@@ -149,19 +143,30 @@ def letter_height(pieces: Components, which: Mask | None = None) -> float:
     return float(pieces.heights[order][half])
 
 
-def cut(image: Image, owners: NDArray[np.integer], n: int) -> list[Segment]:
-    """The segments of an image.
+def boxes_of(owners: NDArray[np.integer]) -> dict[int, Box]:
+    """Where each number but 0 stands in an image (h, w) of them."""
+    from scipy import ndimage
+
+    found = enumerate(ndimage.find_objects(owners), 1)
+    return {
+        number: Box(where[0].start, where[1].start, where[0].stop, where[1].stop)
+        for number, where in found
+        if where is not None
+    }
+
+
+def cut(
+    image: Image, owners: NDArray[np.integer], boxes: dict[int, Box] | None = None
+) -> list[Segment]:
+    """The segments of an image, by their numbers.
 
     Args:
         image: (h, w) uint8 ink.
-        owners: (h, w), k + 1 where the pixel is of segment k, 0 where it is of none.
-        n: how many segments; those without a pixel are left out.
+        owners: (h, w), the number from 1 of the segment that the pixel is of, 0 where of none.
+        boxes: where each of them is, where that is known: looking takes longest.
     """
-    from scipy import ndimage
-
     found = []
-    for number, slices in enumerate(ndimage.find_objects(owners, n), 1):
-        if slices is not None:
-            own = np.where(owners[slices] == number, image[slices], np.uint8(0))
-            found.append(Segment(box_of(slices), own))
+    for number, box in sorted((boxes_of(owners) if boxes is None else boxes).items()):
+        own = np.where(owners[box.slices] == number, image[box.slices], np.uint8(0))
+        found.append(Segment(box, own))
     return found
