@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import typing
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -15,6 +16,7 @@ import handwriting
 from handwriting import images, models
 from handwriting.alphabet import DIGITS
 from handwriting.cli import main
+from handwriting.data import CharacterDataset
 from handwriting.datasets import digits, folders
 from handwriting.recognizer import UNREAD
 
@@ -72,9 +74,11 @@ def test_version_is_the_packages():
 
 
 def test_the_choices_are_what_the_library_knows():
-    from handwriting.cli import common, reading
+    from handwriting import export
+    from handwriting.cli import common, reading, training
     from handwriting.preprocessing import LINE_RECIPES, RECIPES
 
+    assert typing.get_args(export.Precision) == training.PRECISIONS
     assert common.MODELS == models.NAMES
     assert tuple(common.LINE_MODELS) == models.LINE_NAMES
     for name, shape in common.LINE_MODELS.items():
@@ -321,6 +325,39 @@ def test_predict_takes_exported_models(model, pictures, tmp_path):
     assert [line.split("\t")[1] for line in result.output.splitlines()] == [
         line.split("\t")[1] for line in run("predict", model, *pictures).output.splitlines()
     ]
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_export_takes_a_precision(model, pictures, tmp_path, precision):
+    whole, small = tmp_path / "whole.onnx", tmp_path / "small.onnx"
+    assert run("export", model, "--out", whole).exit_code == 0
+    images = ("--images", "digits") if precision == "int8" else ()
+
+    result = run("export", model, "--out", small, "--precision", precision, *images)
+
+    assert (result.exit_code, result.output) == (0, f"{small}\n")
+    assert (small.stat().st_size < 0.7 * whole.stat().st_size) == (precision == "float16")
+    assert (b"QuantizeLinear" in small.read_bytes()) == (precision == "int8")
+    found, wanted = (run("predict", file, *pictures).output.splitlines() for file in (small, whole))
+    alike = sum(a.split("\t")[1] == b.split("\t")[1] for a, b in zip(found, wanted, strict=True))
+    assert alike >= len(pictures) - 1
+
+
+def test_export_tells_which_images_it_needs(model, tmp_path):
+    without = run("export", model, "--out", tmp_path / "a.onnx", "--precision", "int8")
+    CharacterDataset(np.zeros((200, 9, 9), np.uint8), np.zeros(200, int), DIGITS).save(
+        tmp_path / "small"
+    )
+    other = run(
+        *("export", model, "--out", tmp_path / "a.onnx"),
+        *("--precision", "int8", "--images", tmp_path / "small"),
+    )
+
+    assert (without.exit_code, other.exit_code) == (2, 2)
+    assert "at least 100 images" in without.stderr
+    assert "takes images of (28, 28)" in other.stderr
+    assert "(9, 9)" in other.stderr
+    assert not (tmp_path / "a.onnx").exists()
 
 
 def test_read_marks_what_is_less_sure_than_asked(model, pictures):

@@ -89,7 +89,9 @@ def fit(
             uint8 and gives (n, classes).
         train: what to learn from; or a function of the epoch, from 0, that makes it, for images
             that are drawn afresh in each. All epochs have one alphabet, shape and number of images.
-        validation: a dataset, the stratified share of ``train`` to hold back, or None.
+        validation: a dataset, the stratified share of ``train`` to hold back, or None. Of a share
+            other images may be of the same writers; what ``train.split(0.1, by_writer=True,
+            rng=0)`` holds back tells how strangers are read.
         epochs: passes over the training images, at most.
         batch_size: images a step.
         learning_rate: of Adam, at the start.

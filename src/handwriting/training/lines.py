@@ -68,7 +68,9 @@ def fit_lines(
             function of the epoch, from 0, that makes what is learnt from, for lines that are drawn
             afresh in each.
         validation: a dataset, or several, the share of the one dataset ``train`` to hold back, or
-            None. Texts may hold characters that the model does not know; they count as errors.
+            None. Texts may hold characters that the model does not know; they count as errors. Of
+            a share other lines may be of the same writers; what ``train.split(0.1, by_writer=True,
+            rng=0)`` holds back tells how strangers are read.
         epochs: passes over the training lines, at most.
         batch_size: lines a step; of datasets narrower than the widest, as many more as have the
             same number of pixels.
