@@ -133,7 +133,6 @@ def main() -> None:
     parser.add_argument("--mnist", required=True, type=Path, help="the folder of MNIST's files")
     parser.add_argument("--paper", required=True, type=Path, help="images and codepoint, .npz")
     parser.add_argument("--calm", default=8, type=int, help="epochs at the end, changed less")
-    parser.add_argument("--start", help="a model to go on from")
     parser.add_argument(
         "--only", choices=Learnt._fields, help="learn from one source alone, and its characters"
     )
@@ -149,11 +148,7 @@ def main() -> None:
     held_back = held_back.relabel(alphabet, outside="drop")
     tests = {name: test.relabel(alphabet, outside="drop") for name, test in tests.items()}
     learnt = Sources(*parts, alphabet, options.seed, options.epochs - options.calm)
-    model = (
-        hw.models.load(options.start)
-        if options.start
-        else hw.models.build(options.model, alphabet, (28, 28), rng=options.seed)
-    )
+    model = character_training.network(options, alphabet)
     images = len(learnt.epoch(0))
     history, minutes = character_training.train(
         model,

@@ -1,13 +1,14 @@
 """Train a network on one of EMNIST's six subsets or on MNIST, and measure it once.
 
     python recipes/train_emnist.py --data FOLDER --out FOLDER [--set emnist/balanced]
-        [--model vgg_deep] [--epochs 20] [--last] [--resume]
+        [--model vgg_deep] [--epochs 20] [--last] [--start FILE] [--resume]
 
 FOLDER holds the set's own files, as they are downloaded. Some of the training images are held back:
 the last ones, as many as EMNIST's authors name, or where they name none a share of each class. The
-weights of the epoch that reads them best are kept; with --last, those of the last epoch. The test
-images are read once, at the end. OUT/SET-MODEL.keras is the model, OUT/SET-MODEL.json what was
-measured and of what, OUT/SET-MODEL.png the curves.
+weights of the epoch that reads them best are kept; with --last, those of the last epoch. With
+--start a network that was trained before goes on. The test images are read once, at the end.
+OUT/SET-MODEL.keras is the model, OUT/SET-MODEL.json what was measured and of what,
+OUT/SET-MODEL.png the curves.
 """
 
 import argparse
@@ -65,7 +66,7 @@ def main() -> None:
     parts = load(options)
     if not parts.genuine:
         print(warning(options.set), flush=True)
-    model = hw.models.build(options.model, parts.learnt.alphabet, (28, 28), rng=options.seed)
+    model = character_training.network(options, parts.learnt.alphabet)
     name = f"{options.set.replace('/', '-')}-{options.model}"
     history, minutes = character_training.train(
         model,

@@ -3,6 +3,7 @@
 Where HANDWRITING_TEST_DATA is set, the recipe for characters runs on a hundredth of the real sets.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -311,6 +312,28 @@ def test_mnist_keeps_the_last_epoch_and_says_what_was_published(real_data, tmp_p
     files = found["files"]
     assert files["t10k-labels-idx1-ubyte.gz"].startswith("f7ae60f92e00ec6debd23a6088c31dbd2371eca")
     assert models.card(tmp_path / "mnist-dense_small.keras").alphabet == DIGITS
+
+
+def test_recipes_go_on_from_a_network_of_the_same_kind(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(RECIPES)
+    import character_training
+
+    model_file = tmp_path / "model.keras"
+    models.save(models.dense_small(DIGITS, (28, 28), rng=1), model_file, alphabet=DIGITS)
+
+    def asked(model, start):
+        return argparse.Namespace(model=model, start=start, seed=0)
+
+    begun = character_training.network(asked("dense_small", model_file), DIGITS)
+
+    for one, other in zip(begun.get_weights(), models.load(model_file).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    new = character_training.network(asked("dense_small", None), DIGITS)
+    assert (new.get_weights()[0] != begun.get_weights()[0]).any()
+    with pytest.raises(SystemExit, match="must be of the network lenet"):
+        character_training.network(asked("lenet", model_file), DIGITS)
+    with pytest.raises(SystemExit, match="got dense_small for .*0123456789"):
+        character_training.network(asked("dense_small", model_file), ASCII)
 
 
 def test_names_are_learnt_with_drawn_lines_and_decoded(names, strokes, tmp_path):
