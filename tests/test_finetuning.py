@@ -145,6 +145,23 @@ def test_the_network_of_names_is_trained_on_by_its_name():
     assert str(found).startswith("before: CER ")
 
 
+@pytest.mark.parametrize("width", [96, 160])
+def test_the_reader_of_lines_is_trained_on_with_lines_of_any_width(width):
+    images = np.zeros((6, 48, width), np.uint8)
+    images[:, 10:30, 10:60] = np.random.default_rng(0).integers(0, 2, (6, 20, 50)) * 255
+    texts = ["so it is", "it", "is so"] * 2
+    lines = LineDataset(images, [80] * 6, texts, Alphabet(" iost"), recipe="line-tight")
+
+    found = training.finetune("lines", lines, held_back=0.34, **QUICK)
+
+    assert found.model.input_shape == (None, 48, None)
+    assert len(found.after.truths) == 2
+    with pytest.raises(ValueError, match="lines of 48 x any width, got LineDataset.* 40 x"):
+        training.finetune("lines", dataclasses.replace(lines, images=images[:, :40]), **QUICK)
+    with pytest.raises(ValueError, match="got those of line; load the dataset with recipe='line-t"):
+        training.finetune("lines", dataclasses.replace(lines, recipe="line"), **QUICK)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -166,6 +166,7 @@ class View:
 
     Raises:
         ValueError: the network does not know a character of the alphabet.
+        TypeError: ``alphabet`` is none.
 
     Attributes:
         facts: those of the network, with the alphabet of the view.
@@ -179,6 +180,10 @@ class View:
     """
 
     def __init__(self, predictor: Any, alphabet: Alphabet, facts: Facts | None = None) -> None:
+        if not isinstance(alphabet, Alphabet):
+            raise TypeError(
+                f"alphabet must be an Alphabet, such as Alphabet('17'), got {alphabet!r:.80}"
+            )
         own: Facts = predictor.facts if facts is None else facts
         if own.lines:
             alphabet = alphabet.with_null()

@@ -13,6 +13,7 @@ from handwriting.errors import HandwritingError
 
 if TYPE_CHECKING:
     from handwriting.data import CharacterDataset, LineDataset
+    from handwriting.models import Card
 
 __all__ = [
     "ALPHABETS",
@@ -25,6 +26,7 @@ __all__ = [
     "ink_option",
     "load_characters",
     "load_dataset",
+    "open_model",
     "or_usage",
     "read_texts",
 ]
@@ -100,11 +102,30 @@ def load_dataset(
     if (place / "dataset.json").is_file():
         return data.open_saved(place)
     if place.is_dir() or place.suffix.lower() == ".zip":
-        return sets.folders.load(place, **folder_options)
+        return _load_folder(place, line_size, **folder_options)
     raise click.UsageError(
         f"DATASET must be one of {', '.join(sets.NAMES)}, the folder of a saved dataset, or a "
-        f"folder or zip file of class folders, got {dataset!r}"
+        "folder or zip file of class folders or of pictures of lines with their texts, got "
+        f"{dataset!r}"
     )
+
+
+def _load_folder(
+    place: Path, line_size: tuple[int, int | None] | None, **options: Any
+) -> "CharacterDataset | LineDataset":
+    """Pictures of lines with their texts, or class folders of pictures."""
+    from handwriting.datasets import folders, transcripts
+
+    recipe = options.get("recipe")
+    if transcripts.holds(place):
+        known = recipe if recipe in LINE_RECIPES else "line"
+        return transcripts.load(place, size=line_size or (48, None), recipe=known)
+    if recipe in LINE_RECIPES:
+        raise click.UsageError(
+            f"the model reads lines of text, and {place} has none; put pictures of lines there "
+            f"with their texts, such as 1.png and 1{transcripts.SUFFIX}"
+        )
+    return folders.load(place, **options)
 
 
 def load_characters(
@@ -124,6 +145,17 @@ def load_characters(
     if not isinstance(loaded, CharacterDataset):
         raise click.UsageError(f"{dataset} has lines of text, and this command takes characters")
     return loaded
+
+
+def open_model(model: Path) -> "tuple[Any, Card]":
+    """A model file, or a network that comes with the package, to train on or to measure."""
+    from handwriting import pretrained
+
+    file = pretrained.find(model, "npz")  # before Keras is loaded, which takes seconds
+    import_keras()
+    from handwriting import models
+
+    return models.load(file), models.card(file)
 
 
 def or_usage(function: Callable[..., T], *arguments: Any, **options: Any) -> T:

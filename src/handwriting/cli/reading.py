@@ -57,8 +57,7 @@ def predict(
     """
     import numpy as np
 
-    if model.suffix == ".keras":
-        import_keras()
+    _import_for(model)
     from handwriting import evaluation, images, preprocessing, recognizer
 
     network, facts = recognizer.network(model)
@@ -125,8 +124,8 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     default="lines",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="The name of a network that comes with the package (lines, digits, names), or a model "
-    "file, of characters or of lines, as train and export write them.",
+    help="The name of a network that comes with the package (lines, characters, digits, names), or "
+    "a model file, of characters or of lines, as train and export write them.",
 )
 @click.option(
     "--cut/--no-cut",
@@ -145,7 +144,10 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     type=click.FloatRange(0, 1),
     help="Characters that are less sure are printed as unread.",
 )
-@click.option("--allow", help="The characters that can stand in the pictures.")
+@click.option(
+    "--allow",
+    help="The characters that can stand in the pictures, a space where there are several words.",
+)
 @click.option(
     "--lexicon",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -168,6 +170,12 @@ def _prediction(name: str, guesses: list[tuple[str, float]], *, as_json: bool) -
     help="Draw what was read over each picture: a PNG file, or a folder for several.",
 )
 @click.option(
+    "--crops",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for a picture of each line and, beside it, its text as it was read: to correct, "
+    "and to train on with finetune.",
+)
+@click.option(
     "--recipe",
     type=click.Choice([*RECIPES, *LINE_RECIPES]),
     help="Instead of the one the model names.",
@@ -186,6 +194,7 @@ def read(
     form: str,
     as_json: bool,
     overlay: Path | None,
+    crops: Path | None,
     recipe: str | None,
     ink: Any,
     page: int | None,
@@ -201,11 +210,15 @@ def read(
     if len(files) > 1 and form in ("alto", "hocr") and not as_json:
         raise click.UsageError(f"--form {form} is for one picture at a time, got {len(files)}")
     drawings = _drawings(files, overlay) if overlay else {}
-    if model.suffix == ".keras":
-        import_keras()
+    _import_for(model)
     from handwriting import ctc, recognizer
 
-    reader = or_usage(recognizer.load, model, recipe=recipe, alphabet=_alphabet(alphabet))
+    reader = or_usage(recognizer.load, model, recipe=recipe)
+    if alphabet:
+        chosen = _alphabet(alphabet, spaces=" " in reader.alphabet and _has_lines(reader))
+        reader = or_usage(recognizer.load, model, recipe=recipe, alphabet=chosen)
+    if crops and not (cut and _has_lines(reader)):
+        raise click.UsageError("--crops is for models of lines, and not with --no-cut")
     options: dict[str, Any] = {
         "cut": cut,
         "allowlist": allow,
@@ -227,19 +240,52 @@ def read(
         _print_reading(reading, "json" if as_json else form, titled=len(files) > 1)
         if file in drawings:
             _draw_reading(reading, drawings[file])
+        if crops:
+            _write_crops(reader, file, crops, options)
     if failed:
         sys.exit(1)
 
 
-def _alphabet(name: str | None) -> "Alphabet | None":
+def _has_lines(reader: Any) -> bool:
+    from handwriting import recognizer
+
+    return isinstance(reader, recognizer.LineRecognizer)
+
+
+def _write_crops(reader: Any, file: Path, folder: Path, options: dict[str, Any]) -> None:
+    """A picture of each line, dark on light, and a file with its text; none of them replaced."""
+    from handwriting import images
+    from handwriting.datasets.transcripts import SUFFIX
+
+    found = reader.crops(file, polarity=options["polarity"], page=options["page"])
+    rest = {name: options[name] for name in options if name not in ("cut", "polarity", "page")}
+    stems = [folder / f"{file.stem}-{number:02}" for number in range(1, len(found) + 1)]
+    texts = [stem.with_name(stem.name + SUFFIX) for stem in stems]
+    if there := next(filter(Path.exists, texts), None):
+        raise click.UsageError(f"{there} is there already; give another folder for --crops")
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = reader.read_crops(found, polarity="light", **rest)
+    for stem, text, image, line in zip(stems, texts, found, lines, strict=True):
+        images.write(stem.with_name(f"{stem.name}.png"), 255 - image)
+        text.write_text(line.text + "\n", encoding="utf-8")
+
+
+def _import_for(model: Path) -> None:
+    """Import Keras where a model needs it, and there is such a model."""
+    from handwriting import pretrained
+
+    if pretrained.find(model).suffix != ".onnx":
+        import_keras()
+
+
+def _alphabet(name: str, *, spaces: bool = False) -> "Alphabet":
+    """The characters of a name; of lines a space stands between words whatever they are."""
     from handwriting import alphabet
     from handwriting.datasets import emnist
 
-    if name is None:
-        return None
     group, _, subset = name.partition("/")
     found: Alphabet = emnist.ALPHABETS[subset] if subset else getattr(alphabet, group.upper())
-    return found
+    return alphabet.Alphabet([" ", *found]) if spaces else found
 
 
 def _drawings(files: list[Path], overlay: Path) -> dict[Path, Path]:

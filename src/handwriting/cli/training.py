@@ -12,6 +12,7 @@ from handwriting.cli.common import (
     import_keras,
     load_characters,
     load_dataset,
+    open_model,
     or_usage,
 )
 from handwriting.files import check_writable
@@ -240,7 +241,8 @@ def finetune(
     """Train MODEL on, so that it reads the hand of DATASET better.
 
     MODEL is a file that train wrote, or the name of a network that comes with the package. A few
-    dozen images of one writer are enough. Tells how well those held back are read before and after;
+    dozen images of one writer are enough: characters in class folders, or lines with their texts,
+    such as read --crops writes them. Tells how well those held back are read before and after;
     where that is no better, the model is written as it was.
     """
     if split and Path(dataset).exists():
@@ -248,10 +250,13 @@ def finetune(
     out = out or Path(f"{Path(model).stem}-{Path(dataset).name}.keras")
     if out.suffix != ".keras":
         raise click.UsageError(f"--out must end in .keras, got {out}")
-    import_keras()
-    from handwriting import models, pretrained, training
+    from handwriting import pretrained
 
-    card = models.card(pretrained.path(model, "npz") if model in pretrained.NAMES else model)
+    file = pretrained.find(model, "npz")
+    import_keras()
+    from handwriting import models, training
+
+    card = models.card(file)
     size = card.image_shape if card.model in models.LINE_NAMES else None
     data = load_dataset(dataset, split or "train", path, line_size=size, recipe=card.recipe)
     check_writable(out)
@@ -279,25 +284,28 @@ def finetune(
 def evaluate(
     model: Path, dataset: str, path: Path | None, split: str | None, report_path: Path | None
 ) -> None:
-    """Tell how well MODEL, a file that train wrote, reads DATASET.
+    """Tell how well MODEL reads DATASET.
 
-    DATASET is a set's name, a folder that the save method of a dataset wrote, or class folders of
-    pictures. Of lines of text it tells the error rates of characters (CER) and of words (WER).
+    MODEL is a file that train wrote, or the name of a network that comes with the package. DATASET
+    is a set's name, a folder that the save method of a dataset wrote, class folders of pictures, or
+    pictures of lines with their texts. Of lines it tells the error rates of characters (CER) and of
+    words (WER).
     """
-    import_keras()
-    from handwriting import evaluation, models
+    network, card = open_model(model)
+    from handwriting import evaluation
     from handwriting.data import LineDataset
 
-    card = models.card(model)
     if card.model in LINE_MODELS:
         height, width = card.image_shape
-        lines = load_dataset(dataset, split or "test", path, line_size=card.image_shape)
+        lines = load_dataset(
+            dataset, split or "test", path, line_size=card.image_shape, recipe=card.recipe
+        )
         if not isinstance(lines, LineDataset) or lines.image_shape != (
             height,
             width or lines.image_shape[1],
         ):
             raise click.UsageError(f"{model} reads lines of {card.image_shape}, got {lines!r}")
-        found = evaluation.evaluate_lines(models.load(model), lines, card.alphabet)
+        found = evaluation.evaluate_lines(network, lines, card.alphabet)
         click.echo(str(found))
         if report_path:
             found.save(report_path)
@@ -316,7 +324,7 @@ def evaluate(
             f"{data.name} are of {data.recipe or 'none that is known'}; it may read them worse",
             err=True,
         )
-    report = or_usage(evaluation.evaluate, models.load(model), data)
+    report = or_usage(evaluation.evaluate, network, data)
     click.echo(str(report))
     if report_path:
         report.save(report_path)
@@ -351,15 +359,17 @@ def evaluate(
 def export(
     model: Path, out: Path | None, precision: str, images: str | None, path: Path | None
 ) -> None:
-    """Write MODEL, a file that train wrote, as ONNX: it is read without TensorFlow."""
-    import_keras()
-    from handwriting import export as exporting
-    from handwriting import models
+    """Write MODEL as ONNX: it is read without TensorFlow.
 
-    card, out = models.card(model), out or model.with_suffix(".onnx")
+    MODEL is a file that train wrote, or the name of a network that comes with the package.
+    """
+    network, card = open_model(model)
+    from handwriting import export as exporting
+
+    out = out or model.with_suffix(".onnx")
     or_usage(
         exporting.onnx,
-        models.load(model),
+        network,
         out,
         alphabet=card.alphabet,
         recipe=card.recipe,

@@ -31,6 +31,7 @@ __all__ = [
     "module",
     "names",
     "store",
+    "transcripts",
     "unipen_characters",
 ]
 

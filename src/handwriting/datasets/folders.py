@@ -35,9 +35,12 @@ __all__ = [
     "Picture",
     "character",
     "folder_name",
+    "is_picture",
     "load",
+    "natural",
     "pictures",
     "prepare",
+    "read_gray",
     "save",
 ]
 
@@ -181,7 +184,7 @@ def pictures(archive: Archive, below: str | None = None) -> list[Picture]:
     files: dict[str, list[str]] = collections.defaultdict(list)
     for name in archive.names:
         folders, _, file = name.rpartition("/")
-        if file.lower().endswith(_SUFFIXES) and (below is None or below in folders.split("/")):
+        if is_picture(file) and (below is None or below in folders.split("/")):
             files[folders].append(name)
     if (
         below is None
@@ -208,7 +211,7 @@ def pictures(archive: Archive, below: str | None = None) -> list[Picture]:
     return [
         Picture(each, Member(archive, name))
         for each, folder in sorted(found)
-        for name in sorted(files[folder], key=_natural)
+        for name in sorted(files[folder], key=natural)
     ]
 
 
@@ -250,7 +253,7 @@ def prepare(
         some = files[start : start + _PICTURES_AT_ONCE]
         for position, picture in enumerate(some, start):
             try:
-                yield _decoded(picture.file)
+                yield read_gray(picture.file)
             except CorruptFileError as error:
                 if on_error == "raise":
                     raise
@@ -325,12 +328,22 @@ def _labels(files: Iterable[Picture], alphabet: Alphabet) -> Labels:
     return alphabet.encode([picture.character for picture in files])
 
 
-def _natural(name: str) -> tuple[int, str]:
-    # 10.png after 9.png.
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture, by its name."""
+    return name.lower().endswith(_SUFFIXES)
+
+
+def natural(name: str) -> tuple[int, str]:
+    """What to sort names of files by, so that 10.png stands after 9.png."""
     return (len(name), name)
 
 
-def _decoded(file: Member) -> Image:
+def read_gray(file: Member) -> Image:
+    """The gray levels of a picture file.
+
+    Raises:
+        CorruptFileError: it is damaged.
+    """
     try:
         return to_gray(file.archive.read(file.name))
     except CorruptFileError as error:
@@ -342,7 +355,7 @@ def _is_paper_light(files: Sequence[Picture]) -> bool:
     borders = []
     for picture in files[:: -(-len(files) // 200)]:
         with contextlib.suppress(CorruptFileError):  # told of when all are read
-            p = _decoded(picture.file)
+            p = read_gray(picture.file)
             borders.append(np.concatenate([p[0], p[-1], p[:, 0], p[:, -1]]).mean())
     return bool(borders) and bool(np.median(borders) > 127)
 

@@ -149,21 +149,25 @@ def card(path: StrPath) -> Card:
 
 
 def load(path: StrPath) -> keras.Model:
-    """Load a model that :func:`save` wrote.
+    """Load a model that :func:`save` or :func:`handwriting.models.save_weights` wrote.
 
     Safe for files of any origin: nothing in the file is run, and nothing larger than the network
     that the card names is read.
 
     Args:
-        path: the file.
+        path: the file; of ``save_weights`` it ends in ``.npz``.
 
     Returns:
         The model, not compiled.
 
     Raises:
         MissingDataError: no such file.
-        CorruptFileError: damaged, forged, or not written by :func:`save`.
+        CorruptFileError: damaged, forged, or not written by either.
     """
+    if Path(path).suffix == ".npz":
+        from handwriting.models.weights import load_weights  # which needs what is here
+
+        return load_weights(path)
     facts = card(path)
     model = build_described(facts, path)
     weights = read_member(path, _WEIGHTS, 8 * model.count_params() + 1_000_000)
@@ -227,7 +231,10 @@ def read_member(path: StrPath, name: str, limit: int) -> bytes:
     except PermissionError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
-        raise CorruptFileError(f"{path} is not a whole model file ({error})") from error
+        told = f"{path} is not a whole model file ({error})"
+        if Path(path).suffix == ".onnx":
+            told = f"{path} is for reading alone; give the .keras file that it was exported from"
+        raise CorruptFileError(told) from error
     if len(data) > limit:
         raise CorruptFileError(f"{name} in {path} is over the {limit:,} bytes that it may have")
     return data

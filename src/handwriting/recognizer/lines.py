@@ -153,6 +153,29 @@ class LineRecognizer:
         lines = self._read(taken, allowlist, lexicon, ngram, top_k)
         return [mark_unsure(line, min_confidence) for line in lines]
 
+    def crops(
+        self, picture: Picture, *, polarity: Polarity = "auto", page: int | None = None
+    ) -> list[Image]:
+        """The lines that :meth:`read` finds in a picture, as it sees them.
+
+        To keep them, correct what was read in them and train on
+        (:mod:`handwriting.datasets.transcripts`): ``read_crops(crops, polarity="light")`` reads
+        them as :meth:`read` does.
+
+        Args:
+            picture: as for :meth:`read`.
+            polarity: as for :meth:`read`.
+            page: as for :meth:`read`.
+
+        Returns:
+            (h, w) uint8 each, ink on paper 0 with the margin around it, in reading order.
+
+        Raises:
+            HandwritingError: the picture cannot be read.
+        """
+        gray = images.to_gray(picture, page=page)
+        return [each.image for each in self._found(gray, polarity)]
+
     def _found(self, gray: Image, polarity: Polarity) -> list["_Taken"]:
         """The lines of a picture with the paper around them.
 

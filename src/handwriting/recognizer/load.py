@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, overload
 
 from handwriting import ctc, preprocessing, pretrained
@@ -76,10 +75,16 @@ def network(path: StrPath) -> tuple[Any, Facts]:
     Raises:
         MissingDataError: no such file.
         CorruptFileError: damaged, or not written by this package.
+        TypeError: ``path`` is neither a name nor a path.
     """
-    if str(path) in pretrained.NAMES or Path(path).suffix == ".onnx":
-        name = str(path)
-        predictor = pretrained.load(name) if name in pretrained.NAMES else Predictor(path)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"path must be the name of a network or a model file, got {type(path).__name__}; "
+            "CharacterRecognizer and LineRecognizer take a Keras model"
+        )
+    file = pretrained.find(path)
+    if file.suffix == ".onnx":
+        predictor = Predictor(file)
         return predictor, predictor.facts
     from handwriting import models
 

@@ -98,10 +98,12 @@ def finetune(
 
     Args:
         model: the name of a network that comes with the package (``pretrained.NAMES``), a
-            ``.keras`` file of :func:`handwriting.models.save`, or a Keras model, which is left as
-            it is.
-        dataset: characters or lines, as the network reads them; their alphabet may be a part of the
-            network's.
+            file that :func:`handwriting.models.load` takes, or a Keras model, which is left as it
+            is.
+        dataset: characters or lines, as the network reads them, of the size and, where names and
+            files tell it, the recipe of the network; their alphabet may be a part of the network's.
+            :func:`handwriting.datasets.folders.load` and
+            :func:`handwriting.datasets.transcripts.load` bring pictures to them.
         alphabet: the characters of the outputs of a Keras model; the dataset's if None. Names
             and files tell theirs.
         held_back: share of the images that is not learnt from but measured on, in (0, 1); of
@@ -183,11 +185,9 @@ def _opened(
         )
     if alphabet is not None:
         raise ValueError("alphabet is for Keras models; names and files tell theirs")
-    if model in pretrained.NAMES:
-        card = models.card(pretrained.path(str(model), "npz"))
-        return pretrained.model(str(model)), card.alphabet, card.recipe
-    card = models.card(model)
-    return models.load(model), card.alphabet, card.recipe
+    file = pretrained.find(model, "npz")
+    card = models.card(file)
+    return models.load(file), card.alphabet, card.recipe
 
 
 def _fitted(
@@ -198,17 +198,18 @@ def _fitted(
         raise TypeError(
             f"dataset must be a CharacterDataset or a LineDataset, got {type(dataset).__name__}"
         )
-    shape, lines = tuple(network.input_shape[1:3]), len(network.output_shape) == 3
-    if dataset.image_shape != shape or isinstance(dataset, LineDataset) != lines:
+    (height, width), lines = network.input_shape[1:3], len(network.output_shape) == 3
+    fits = dataset.image_shape == (height, width or dataset.image_shape[1])
+    if not fits or isinstance(dataset, LineDataset) != lines:
         kind = "lines" if lines else "characters"
         raise ValueError(
-            f"{network.name} reads {kind} of {shape[0]} x {shape[1]}, got {dataset!r}; load the "
-            "dataset in that size"
+            f"{network.name} reads {kind} of {height} x {width or 'any width'}, got {dataset!r}; "
+            "load the dataset in that size"
         )
     if None not in (recipe, dataset.recipe) and dataset.recipe != recipe:
         raise ValueError(
             f"images must be made with the recipe of the network, {recipe}, got those of "
-            f"{dataset.recipe}; make them anew with preprocessing.normalize(images, {recipe!r})"
+            f"{dataset.recipe}; load the dataset with recipe={recipe!r}"
         )
     unknown = [c or "null" for c, n in dataset.counts().items() if n and c not in alphabet]
     if unknown:
