@@ -138,10 +138,33 @@ def test_a_set_that_is_read_without_error_tells_no_temperature(read):
         labels = evaluation.predict(model, dataset.images).argmin(axis=1)
     weights = model.layers[-1].get_weights()
 
-    with pytest.raises(ValueError, match="validation must tell how sure the model may be"):
+    with pytest.raises(ValueError, match=f"got 4000 that are all {read}"):
         calibrate(model, CharacterDataset(dataset.images, labels, DIGITS))
 
     np.testing.assert_array_equal(model.layers[-1].get_weights()[0], weights[0])
+
+
+def test_a_model_that_is_all_too_sure_and_right_tells_no_temperature():
+    # Its loss is exactly 0 at several temperatures.
+    images = (np.eye(10)[np.arange(200) % 10, None] * 255).astype(np.uint8)
+    layers = [keras.Input((1, 10), dtype="uint8"), keras.layers.Flatten()]
+    model = keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
+    model.layers[-1].set_weights([np.eye(10), np.zeros(10)])
+
+    with pytest.raises(ValueError, match="got 200 that are all right"):
+        calibrate(model, CharacterDataset(images, np.arange(200) % 10, DIGITS))
+
+
+@pytest.mark.parametrize("text", ["right", "wrong"])
+def test_lines_that_are_read_alike_tell_no_temperature(text):
+    model, lines = line_reader(1.0)
+    read = evaluation.evaluate_lines(model, lines, lines.alphabet.with_null()).readings
+    texts = [each if text == "right" else each + "a" for each in read]
+
+    with pytest.raises(ValueError, match=f"got 4000 that are all {text}"):
+        calibrate_lines(model, LineDataset(lines.images, lines.widths, texts, lines.alphabet))
+    with pytest.raises(ValueError, match="got no dataset"):
+        calibrate_lines(model, [])
 
 
 def test_only_a_softmax_can_be_calibrated():

@@ -506,7 +506,20 @@ def test_blank_paper_has_no_ink(model, tmp_path):
         (["train", "set", "--path", "file"], 2, "is for published sets, got set"),
         (["train", "empty"], 2, "there must be images to learn from"),
         (["evaluate", "tall.keras", "empty"], 2, "there must be images to evaluate"),
-        (["predict", "tall.keras", "a.png", "--recipe", "mnist"], 2, "not those of mnist"),
+        (
+            ["predict", "tall.keras", "a.png", "--recipe", "mnist"],
+            2,
+            "images of (28, 24), which the network takes",
+        ),
+        (["read", "a.png", "--model", "digit"], 1, "comes with the package, characters, digits"),
+        (["evaluate", "digit", "digits"], 1, "comes with the package, characters, digits, lines"),
+        (["export", "digit"], 1, "comes with the package, characters, digits, lines"),
+        (["finetune", "lines", "folders"], 2, "such as 1.png and 1.gt.txt"),
+        (["read", "texts", "--model", "digits", "--crops", "c"], 2, "--crops is for models of lin"),
+        (["read", "texts", "--no-cut", "--crops", "c"], 2, "--crops is for models of lines"),
+        (["read", "a.png", "--form", "alto", "--json"], 2, "exclude each other"),
+        (["export", "digits", "--path", "a"], 2, "--path is of --images, which is missing"),
+        (["export", "digits", "--images", "texts"], 2, "reads characters, and texts has lines"),
     ],
 )
 def test_mistakes_end_in_one_line_and_never_a_traceback(
@@ -516,6 +529,9 @@ def test_mistakes_end_in_one_line_and_never_a_traceback(
     (tmp_path / "file").touch()
     tiny.save("set")
     tiny.select([]).save("empty")
+    folders.save(tiny.select(slice(5)), "folders")
+    images.write(tmp_path / "texts" / "1.png", page("12"))
+    (tmp_path / "texts" / "1.gt.txt").write_text("12", encoding="utf-8")
     if "tall.keras" in arguments:
         shape = (28, 28) if "empty" in arguments else (28, 24)
         models.save(models.dense_small(DIGITS, shape), "tall.keras", alphabet=DIGITS)
@@ -649,7 +665,7 @@ def test_a_model_without_recipe_asks_for_one(tmp_path, pictures):
 
     assert "choose one with --recipe" in run("predict", tmp_path / "a.keras", pictures[0]).stderr
     assert (
-        "not those of alphanum"
+        "images of (28, 28), which the network takes, got 'alphanum'"
         in run("predict", tmp_path / "a.keras", pictures[0], "--recipe", "alphanum").stderr
     )
     assert run("predict", tmp_path / "a.keras", pictures[0], "--recipe", "emnist").exit_code == 0
@@ -809,6 +825,47 @@ def test_read_without_a_model_reads_lines(tmp_path):
     images.write(tmp_path / "page.png", own_hand.page("garden", "World"))
 
     assert run("read", tmp_path / "page.png").stdout == "garden\nWorld\n"
+
+
+def test_lines_of_a_page_are_kept_corrected_and_trained_on(tmp_path):
+    lines = ("garden", "World", "water", "from", "good")
+    images.write(tmp_path / "page.png", own_hand.page(*lines))
+    mine, out = tmp_path / "mine", tmp_path / "mine.keras"
+
+    read = run("read", tmp_path / "page.png", "--crops", mine)
+    again = run("read", tmp_path / "page.png", "--crops", mine)
+    tuned = run("finetune", "lines", mine, "--epochs", 1, "--held-back", 0.4, "--out", out)
+    measured = run("evaluate", "lines", mine)
+
+    assert sorted(path.name for path in mine.iterdir()) == [
+        *(f"page-0{n}.{end}" for n in range(1, 6) for end in ("gt.txt", "png"))
+    ]
+    texts = [(mine / f"page-0{n}.gt.txt").read_text(encoding="utf-8") for n in range(1, 6)]
+    assert "".join(texts) == read.output
+    assert again.exit_code == 1
+    assert "page-01.gt.txt is there already" in again.stderr
+    assert tuned.exit_code == 0, tuned.output
+    assert tuned.output.startswith("before: CER ")
+    assert models.card(out).recipe == "line-tight"
+    assert "CER" in measured.output, measured.output
+    assert sum(line == text.strip() for line, text in zip(lines, texts, strict=True)) >= 4
+
+
+def test_lines_of_pages_of_one_name_are_kept_apart(tmp_path):
+    for folder in ("a", "b"):
+        images.write(tmp_path / folder / "page.png", own_hand.page("good"))
+
+    result = run("read", tmp_path / "a", tmp_path / "b", "--crops", tmp_path / "mine")
+
+    assert result.exit_code == 0, result.output
+    names = {path.name for path in (tmp_path / "mine").glob("*.png")}
+    assert names == {"page-01.png", "page-2-01.png"}
+
+
+def test_words_stay_apart_whatever_the_alphabet(tmp_path):
+    images.write(tmp_path / "page.png", own_hand.page("garden World"))
+
+    assert run("read", tmp_path / "page.png", "--alphabet", "letters").stdout == "garden World\n"
 
 
 def test_read_takes_ready_cut_pictures_and_either_ink(model, pages):

@@ -76,6 +76,23 @@ def test_a_line_is_of_one_writer_as_far_as_he_wrote_its_characters():
     assert lines.writers.tolist().count(4) == pytest.approx(40, abs=16)
 
 
+def test_nobody_s_characters_are_of_no_hand():
+    pool = people(("a", BOX), ("a", BOX), ("b", BAR), writers=[-1, 3, -1])
+    nobody = people(("a", BOX), ("b", BAR), writers=[-1, -1])
+
+    assert compose(pool, ["ab"] * 20, rng=0).writers.tolist() == [3] * 20
+    assert compose(nobody, ["ab"], rng=0).writers.tolist() == [-1]
+
+
+def test_accents_may_come_in_two_characters():
+    assert compose(people(("\u00e9", BOX)), ["e\u0301"], rng=0).texts == ("\u00e9",)
+
+
+@pytest.mark.parametrize(("pair"), ["\u2014-", "\u2019'", "\u00dfb", "\u0142l", "\u00feb"])
+def test_relatives_of_characters_stand_where_they_do(pair):
+    assert zone(pair[0])[0] == zone(pair[1])[0]
+
+
 def test_lines_differ_and_equal_seeds_give_equal_lines():
     pool = people(("a", BOX), ("a", [[(0, 0), (1, 1)]]))
 
@@ -96,6 +113,8 @@ def test_lines_differ_and_equal_seeds_give_equal_lines():
         ([("a", BOX)], ["a"], {"spacing": (0.3, 0.1)}, "spacing must be two numbers in order"),
         ([("a", BOX)], ["a"], {"space": (-2, 1)}, "space must be two numbers in order, from -1"),
         ([("a", BOX)], ["a"], {"jitter": -0.1}, "jitter must be 0 or more, got -0.1"),
+        ([("a", BOX)], ["a"], {"jitter": float("nan")}, "jitter must be 0 or more, got nan"),
+        ([("a", BOX)], ["a"], {"spacing": (0, float("inf"))}, "spacing must be two numbers"),
     ],
 )
 def test_what_cannot_be_composed_is_refused(samples, texts, options, message):

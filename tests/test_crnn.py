@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import keras
@@ -244,6 +245,17 @@ def test_all_epochs_must_have_as_many_batches_as_the_first():
         batches.on_epoch_begin()
 
 
+def test_all_lines_must_have_one_alphabet():
+    one, other = words(["a"] * 4), words(["a"] * 4).relabel(Alphabet("ba"))
+
+    with pytest.raises(ValueError, match=r"must have one alphabet.*Alphabet\('ab'\), got .*'ba'"):
+        LineBatches([one, other], step=4)
+    batches = LineBatches(one, step=4, afresh=lambda epoch: other if epoch else one)
+    batches.on_epoch_begin()
+    with pytest.raises(ValueError, match="must have one alphabet"):
+        batches.on_epoch_begin()
+
+
 def test_models_of_any_width_give_what_those_of_one_width_give():
     fixed, free = (models.crnn_small(AB, (16, width), rng=0) for width in (64, None))
     images = words(["ab"]).images
@@ -351,6 +363,14 @@ def test_a_resumed_training_that_was_over_changes_nothing(tmp_path):
     assert training.fit_lines(second, lines, resume=True, **options) == expected
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+    for other in ((lines, with_ink(lines)), (with_ink(lines), lines)):
+        with pytest.raises(CorruptFileError, match="is of a training with"):
+            training.fit_lines(second, other[0], resume=True, **options | {"validation": other[1]})
+
+
+def with_ink(lines):
+    """The same texts in other images."""
+    return dataclasses.replace(lines, images=lines.images // 2)
 
 
 def test_a_table_tells_each_epoch(capsys):
@@ -410,6 +430,8 @@ def test_lines_that_the_model_cannot_read_are_refused():
         training.fit_lines(models.lenet(AB, (16, 64)), lines)
     with pytest.raises(ValueError, match="there must be lines to learn from"):
         training.fit_lines(models.crnn(AB, (16, 64)), lines.select([]), validation=None)
+    with pytest.raises(ValueError, match="there must be lines to learn from, got no dataset"):
+        training.fit_lines(models.crnn(AB, (16, 64)), [], validation=None)
 
 
 def test_a_loss_of_lines_that_is_no_number_is_an_error():

@@ -88,8 +88,11 @@ def test_whole_numbers_fit_every_processor_and_are_not_wasted_on_what_is_cut_off
     ("options", "message"),
     [
         ({"precision": "int4"}, "precision must be one of .*, got 'int4'"),
-        ({"precision": "int8"}, "at least 100 images like those that will be read, got none"),
-        ({"precision": "int8", "images": np.zeros((99, 28, 28), np.uint8)}, "read, got 99"),
+        ({"precision": "int8"}, "at least 100 images with ink, like those .* be read, got none"),
+        ({"precision": "int8", "images": np.ones((99, 28, 28), np.uint8)}, "read, got 99"),
+        ({"precision": "int8", "images": np.zeros((200, 28, 28), np.uint8)}, "read, got none"),
+        ({"images": np.zeros((5, 24, 24), np.uint8)}, "of 28 x 28, got an array of shape"),
+        ({"images": np.zeros((0, 28, 28), np.uint8)}, "must be one or more of 28 x 28"),
     ],
 )
 def test_wrong_precisions_are_refused(lenet, tmp_path, options, message):
@@ -100,6 +103,32 @@ def test_wrong_precisions_are_refused(lenet, tmp_path, options, message):
 def test_whole_numbers_that_read_otherwise_are_refused():
     with pytest.raises(HandwritingError, match="nothing was written"):
         export._compare(np.eye(10), np.roll(np.eye(10), 1, axis=1), "int8")
+
+
+def test_whole_numbers_of_lines_are_compared_where_there_are_characters():
+    blank = np.tile(np.eye(4)[0], (1, 97, 1))
+    wanted = np.concatenate([blank, np.eye(4)[None, 1:]], axis=1)
+    found = np.concatenate([blank, np.eye(4)[None, [2, 3, 1]]], axis=1)
+
+    export._compare(wanted, wanted, "int8")
+    with pytest.raises(HandwritingError, match=r"only 0\.0% of the best characters"):
+        export._compare(found, wanted, "int8")
+    export._compare(blank, blank, "int8")
+
+
+@pytest.mark.parametrize("name", ["dense_small", "convnet_small"])
+def test_whole_numbers_are_for_networks_of_convolutions(name, tmp_path):
+    images = digits.load("test").images[:100]
+
+    with pytest.raises(ValueError, match="of 2 convolutions or more, got [01]; float16"):
+        export.onnx(
+            models.build(name, DIGITS, (28, 28), rng=0),
+            tmp_path / "a.onnx",
+            alphabet=DIGITS,
+            images=images,
+            precision="int8",
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_readers_of_any_width_are_exported(tmp_path):
@@ -165,6 +194,7 @@ def test_reading_needs_no_keras(exported):
         ("m.keras", {}, r"path must end in \.onnx"),
         ("m.onnx", {"alphabet": Alphabet("AB")}, "must have the 10 characters"),
         ("m.onnx", {"recipe": "none"}, "recipe must be one of"),
+        ("m.onnx", {"recipe": "alphanum"}, r"images of \(28, 28\), which .* of \(24, 24\)"),
     ],
 )
 def test_what_does_not_fit_is_refused(name, options, message, lenet, tmp_path):

@@ -697,6 +697,43 @@ def test_how_much_words_and_ngrams_weigh_is_said_of_the_recognizer():
     assert characters.read(row_of(5), lexicon=["hello"]).text == "hcllo"
 
 
+@pytest.mark.parametrize(
+    "search",
+    [{"width": 0}, {"width": 2.5}, {"ngram_weight": float("nan")}, {"closed": "no"}],
+)
+def test_options_of_a_search_out_of_range_are_refused(search):
+    with pytest.raises(ValueError, match="search must have a width from 1, .* got"):
+        hw.recognizer.load("digits", search=search)
+
+
+def test_where_no_word_of_a_closed_lexicon_fits_characters_are_unread():
+    rows = rows_for(DIGITS, *[{"1": 0.9, "7": 0.1}] * 3)
+    recognizer = CharacterRecognizer(saying(rows), DIGITS, search={"closed": True})
+
+    found = recognizer.read(row_of(3), lexicon=["23"])
+
+    assert found.text == UNREAD * 3
+    assert found.characters[0].alternatives[0] == ("1", pytest.approx(0.9))
+    assert recognizer.read(row_of(3), lexicon=["171"]).text == "171"
+
+
+def test_what_is_read_in_a_line_does_not_depend_on_the_others():
+    seen = []
+
+    def predictor(images):
+        seen.append(images.shape)
+        return np.tile(np.eye(3)[1], (len(images), images.shape[2] // 4, 1))
+
+    reader = LineRecognizer(predictor, Alphabet("ab"), (32, None), batch_size=2)
+    crops = [np.zeros((30, width), np.uint8) for width in (60, 300, 61, 64, 310, 62)]
+
+    assert len(reader.read_crops(crops)) == len(crops)
+
+    assert sorted(seen, key=lambda shape: shape[2]) == [
+        *[(1, 32, 64), (2, 32, 96), (1, 32, 96), (1, 32, 320), (1, 32, 352)]
+    ]
+
+
 def test_options_that_a_search_lacks_are_refused():
     message = "search must have options among width, .*, got 'weight'"
     for make in (

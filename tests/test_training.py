@@ -160,6 +160,10 @@ def test_a_checkpoint_that_could_not_be_written_is_found_out_before_training(tin
         training.fit(afresh, tiny, checkpoint=tmp_path / "m.h5", epochs=1)
     with pytest.raises(ValueError, match="must come from one of the builders"):
         training.fit(foreign, tiny, checkpoint=tmp_path / "m.keras", epochs=1)
+    large = CharacterDataset(np.zeros((4, 20, 130), np.uint8), [0, 1, 0, 1], DIGITS)
+    model = models.dense_small(DIGITS, large.image_shape)
+    with pytest.raises(ValueError, match="at most 128 x 128 pixels to save .* got 20 x 130"):
+        training.fit(model, large, checkpoint=tmp_path / "m.keras", epochs=1)
 
     assert (afresh.get_weights()[0] == before).all()
 
@@ -341,6 +345,20 @@ def test_a_resumed_fit_that_was_over_changes_nothing(tiny, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_resumed_fit_that_was_over_writes_its_files_again(tiny, tmp_path):
+    model, log = tmp_path / "a.keras", tmp_path / "a.csv"
+    options = {"checkpoint": model, "epochs": 2, "rng": 0}
+    expected = training.fit(models.dense_small(DIGITS, rng=0), tiny, **options)
+    best = models.load(model).get_weights()
+    model.unlink()
+
+    training.fit(models.dense_small(DIGITS, rng=5), tiny, csv=log, resume=True, **options)
+
+    for a, b in zip(models.load(model).get_weights(), best, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(log.read_text().splitlines()) == 1 + len(expected["loss"])
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -349,19 +367,25 @@ def test_a_resumed_fit_that_was_over_changes_nothing(tiny, tmp_path):
         ({"learning_rate": 0.1}, "'initial_learning_rate': 0.1, "),
         ({"optimizer": keras.optimizers.SGD(0.1)}, "'optimizer': \"'SGD'\""),
         ({"label_smoothing": 0.2}, "'label_smoothing': "),
-        ({"train": "other"}, "'data': "),
+        ({"train": "labels"}, "'data': "),
+        ({"train": "images"}, "'data': "),
+        ({"validation": "images"}, "'watched': "),
     ],
 )
 def test_resuming_another_fit_is_refused_and_what_differs_is_named(changed, named, tiny, tmp_path):
     options = {"checkpoint": tmp_path / "a.keras", "epochs": 2, "rng": 0}
-    training.fit(models.dense_small(DIGITS, rng=0), tiny, **options)
+    others = {
+        "labels": dataclasses.replace(tiny, labels=tiny.labels[::-1].copy()),
+        "images": dataclasses.replace(tiny, images=255 - tiny.images),
+    }
+    changed = {name: others.get(str(value), value) for name, value in changed.items()}
+    options |= {"train": tiny} | ({"validation": tiny} if "validation" in changed else {})
+    training.fit(models.dense_small(DIGITS, rng=0), **options)
     model = models.dense_small(DIGITS, rng=0)
     before = model.get_weights()[0]
-    other = dataclasses.replace(tiny, labels=tiny.labels[::-1].copy())
-    train = other if changed.pop("train", None) else tiny
 
     with pytest.raises(CorruptFileError) as error:
-        training.fit(model, train, resume=True, **(options | changed))
+        training.fit(model, resume=True, **(options | changed))
 
     assert "a.state.npz is of a training with" in str(error.value)
     assert named in str(error.value)

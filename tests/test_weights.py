@@ -80,6 +80,26 @@ def test_a_network_with_other_weights_for_each_size_refuses(tmp_path):
         ValueError, match=r"image_shape must be \(28, 28\), got \(24, 24\): a lenet"
     ):
         models.load_weights(path, image_shape=(24, 24))
+    with pytest.raises(ValueError, match="must be two numbers for a lenet"):
+        models.load_weights(path, image_shape=(28, None))
+
+
+def test_weights_of_single_pixels_do_not_go_to_as_many_others(tmp_path):
+    path = tmp_path / "a.npz"
+    models.save_weights(models.dense_small(DIGITS, rng=0), path, alphabet=DIGITS)
+
+    with pytest.raises(ValueError, match=r"got \(14, 56\): a dense_small has other weights"):
+        models.load_weights(path, image_shape=(14, 56))
+
+
+def test_load_takes_both_kinds_of_files(tmp_path):
+    model, path = models.lenet(DIGITS, rng=0), tmp_path / "a.npz"
+    models.save_weights(model, path, alphabet=DIGITS)
+
+    for one, other in zip(
+        models.load(path).get_weights(), models.load_weights(path).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_half_precision_cannot_hold_stays_in_single(tmp_path):

@@ -150,7 +150,8 @@ ASCII = Alphabet(chr(code) for code in range(33, 127))
 _ZONES = {
     **dict.fromkeys("acemnorsuvwxz", (0.62, 0.0)),
     **dict.fromkeys("gpqy", (0.62, -0.5)),
-    **dict.fromkeys("bdfhkl", (1.0, 0.0)),
+    **dict.fromkeys("bdfhkl\u00df\u0142\u0111", (1.0, 0.0)),  # and sharp s, l and d with a bar
+    "\u00fe": (1.0, -0.5),  # thorn
     **dict.fromkeys("()[]{}|/\\", (1.05, -0.1)),
     "t": (0.9, 0.0),
     "i": (0.9, 0.0),
@@ -159,12 +160,14 @@ _ZONES = {
     ",": (0.15, -0.25),
     ":": (0.55, 0.0),
     ";": (0.55, -0.25),
-    "'": (1.0, 0.7),
-    '"': (1.0, 0.7),
+    **dict.fromkeys("'\"\u2018\u2019\u201c\u201d", (1.0, 0.7)),  # straight and curved
+    **dict.fromkeys("\u00ab\u00bb", (0.55, 0.1)),  # angled
+    "\u00b0": (1.0, 0.65),  # degree
+    "\u2026": (0.12, 0.0),  # ellipsis
     "`": (1.0, 0.75),
     "^": (1.0, 0.65),
     "*": (1.0, 0.5),
-    "-": (0.45, 0.35),
+    **dict.fromkeys("-\u2013\u2014\u00b7", (0.45, 0.35)),  # hyphen, dashes, middle dot
     "~": (0.5, 0.3),
     "=": (0.55, 0.25),
     "_": (0.0, -0.1),

@@ -165,7 +165,7 @@ class View:
         facts: what is known of the network; ``predictor.facts`` if None.
 
     Raises:
-        ValueError: the network does not know a character of the alphabet.
+        ValueError: the network does not know a character of the alphabet, or it has none.
         TypeError: ``alphabet`` is none.
 
     Attributes:
@@ -184,6 +184,8 @@ class View:
             raise TypeError(
                 f"alphabet must be an Alphabet, such as Alphabet('17'), got {alphabet!r:.80}"
             )
+        if not len(alphabet):
+            raise ValueError("alphabet must have a character, got none")
         own: Facts = predictor.facts if facts is None else facts
         if own.lines:
             alphabet = alphabet.with_null()

@@ -30,6 +30,7 @@ __all__ = [
     "Recipe",
     "binarize",
     "center",
+    "check_makes",
     "clean",
     "crop",
     "find_line_recipe",
@@ -128,6 +129,20 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
     return RECIPES[name]
+
+
+def check_makes(recipe: str, image_shape: tuple[int, int | None]) -> None:
+    """Refuse a recipe for characters that makes images of another size than a network takes.
+
+    Raises:
+        ValueError: it does, or there is no such recipe.
+    """
+    size = find_recipe(recipe).size
+    if image_shape != (size, size):
+        raise ValueError(
+            f"recipe must make images of {image_shape}, which the network takes, got {recipe!r} of "
+            f"{(size, size)}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

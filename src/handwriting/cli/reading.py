@@ -23,7 +23,7 @@ from handwriting.files import replacing
 if TYPE_CHECKING:
     from handwriting.alphabet import Alphabet
     from handwriting.predictor import Facts
-    from handwriting.recognizer import Reading
+    from handwriting.recognizer import Reading, Recognizer
 
 __all__ = ["predict", "read"]
 
@@ -97,9 +97,7 @@ def _recipe_for(model: Path, facts: "Facts", recipe: str | None) -> str:
     recipe = recipe or facts.recipe
     if recipe is None:
         raise click.UsageError(f"{model} names no recipe; choose one with --recipe")
-    size = preprocessing.RECIPES[recipe].size
-    if facts.image_shape != (size, size):
-        raise click.UsageError(f"{model} eats images of {facts.image_shape}, not those of {recipe}")
+    or_usage(preprocessing.check_makes, recipe, facts.image_shape)
     return recipe
 
 
@@ -206,17 +204,13 @@ def read(
     """
     from handwriting import images
 
+    if as_json and form not in ("text", "json"):
+        raise click.UsageError(f"--json and --form {form} exclude each other")
     files = images.find(pictures)
     if len(files) > 1 and form in ("alto", "hocr") and not as_json:
         raise click.UsageError(f"--form {form} is for one picture at a time, got {len(files)}")
-    drawings = _drawings(files, overlay) if overlay else {}
-    _import_for(model)
-    from handwriting import ctc, recognizer
-
-    reader = or_usage(recognizer.load, model, recipe=recipe)
-    if alphabet:
-        chosen = _alphabet(alphabet, spaces=" " in reader.alphabet and _has_lines(reader))
-        reader = or_usage(recognizer.load, model, recipe=recipe, alphabet=chosen)
+    drawings, stems = _drawings(files, overlay) if overlay else {}, _stems(files)
+    reader = _reader(model, recipe, alphabet)
     if crops and not (cut and _has_lines(reader)):
         raise click.UsageError("--crops is for models of lines, and not with --no-cut")
     options: dict[str, Any] = {
@@ -228,11 +222,15 @@ def read(
         "page": page,
     }
     if lexicon:
+        from handwriting import ctc
+
         options["lexicon"] = ctc.Lexicon(read_texts(lexicon), reader.alphabet)
     failed = 0
     for file in files:
         try:
             reading = or_usage(reader.read, file, **options)
+            if crops:
+                _write_crops(reader, file, crops / stems[file], options)
         except (HandwritingError, OSError) as error:
             click.echo(f"Error: {error}", err=True)
             failed += 1
@@ -240,10 +238,20 @@ def read(
         _print_reading(reading, "json" if as_json else form, titled=len(files) > 1)
         if file in drawings:
             _draw_reading(reading, drawings[file])
-        if crops:
-            _write_crops(reader, file, crops, options)
     if failed:
         sys.exit(1)
+
+
+def _reader(model: Path, recipe: str | None, alphabet: str | None) -> "Recognizer":
+    """A model's reader, of some characters only if so said; the space is one where words are."""
+    _import_for(model)
+    from handwriting import recognizer
+
+    reader: Recognizer = or_usage(recognizer.load, model, recipe=recipe)
+    if alphabet is None:
+        return reader
+    chosen = _alphabet(alphabet, spaces=" " in reader.alphabet and _has_lines(reader))
+    return or_usage(recognizer.load, model, recipe=recipe, alphabet=chosen)
 
 
 def _has_lines(reader: Any) -> bool:
@@ -252,18 +260,18 @@ def _has_lines(reader: Any) -> bool:
     return isinstance(reader, recognizer.LineRecognizer)
 
 
-def _write_crops(reader: Any, file: Path, folder: Path, options: dict[str, Any]) -> None:
+def _write_crops(reader: Any, file: Path, start: Path, options: dict[str, Any]) -> None:
     """A picture of each line, dark on light, and a file with its text; none of them replaced."""
     from handwriting import images
     from handwriting.datasets.transcripts import SUFFIX
 
     found = reader.crops(file, polarity=options["polarity"], page=options["page"])
-    rest = {name: options[name] for name in options if name not in ("cut", "polarity", "page")}
-    stems = [folder / f"{file.stem}-{number:02}" for number in range(1, len(found) + 1)]
+    rest = {name: options[name] for name in ("allowlist", "lexicon") if name in options}
+    stems = [start.with_name(f"{start.name}-{number:02}") for number in range(1, len(found) + 1)]
     texts = [stem.with_name(stem.name + SUFFIX) for stem in stems]
     if there := next(filter(Path.exists, texts), None):
-        raise click.UsageError(f"{there} is there already; give another folder for --crops")
-    folder.mkdir(parents=True, exist_ok=True)
+        raise FileExistsError(f"{there} is there already; give another folder for --crops")
+    start.parent.mkdir(parents=True, exist_ok=True)
     lines = reader.read_crops(found, polarity="light", **rest)
     for stem, text, image, line in zip(stems, texts, found, lines, strict=True):
         images.write(stem.with_name(f"{stem.name}.png"), 255 - image)
@@ -279,7 +287,7 @@ def _import_for(model: Path) -> None:
 
 
 def _alphabet(name: str, *, spaces: bool = False) -> "Alphabet":
-    """The characters of a name; of lines a space stands between words whatever they are."""
+    """The characters of a name, and the space if so said."""
     from handwriting import alphabet
     from handwriting.datasets import emnist
 
@@ -297,12 +305,17 @@ def _drawings(files: list[Path], overlay: Path) -> dict[Path, Path]:
         )
     if is_file:
         return {files[0]: overlay}
+    return {file: overlay / f"{stem}.png" for file, stem in _stems(files).items()}
+
+
+def _stems(files: list[Path]) -> dict[Path, str]:
+    """A name of its own for each file, without a suffix."""
     taken: dict[str, int] = {}
-    drawings = {}
+    stems = {}
     for file in dict.fromkeys(files):
         taken[file.stem] = number = taken.get(file.stem, 0) + 1
-        drawings[file] = overlay / f"{file.stem}{'' if number == 1 else f'-{number}'}.png"
-    return drawings
+        stems[file] = f"{file.stem}{'' if number == 1 else f'-{number}'}"
+    return stems
 
 
 def _print_reading(reading: "Reading", form: str, *, titled: bool) -> None:

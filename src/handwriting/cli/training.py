@@ -363,6 +363,8 @@ def export(
 
     MODEL is a file that train wrote, or the name of a network that comes with the package.
     """
+    if path and images is None:
+        raise click.UsageError("--path is of --images, which is missing")
     network, card = open_model(model)
     from handwriting import export as exporting
 
@@ -381,8 +383,16 @@ def export(
 
 def _some_images(dataset: str, path: Path | None, card: "Card") -> "Image":
     """At most _SOME images of a set, of the size that a model takes, the same in each call."""
+    from handwriting.data import CharacterDataset
+
     data = load_dataset(dataset, "train", path, line_size=card.image_shape, recipe=card.recipe)
     height, width = card.image_shape
+    is_characters = isinstance(data, CharacterDataset)
+    if is_characters == (card.model in LINE_MODELS):
+        kinds = ("lines of text", "characters")
+        raise click.UsageError(
+            f"the model reads {kinds[not is_characters]}, and {dataset} has {kinds[is_characters]}"
+        )
     if data.image_shape != (height, width or data.image_shape[1]):
         raise click.UsageError(
             f"the model takes images of {card.image_shape}, and {dataset} has {data.image_shape}"

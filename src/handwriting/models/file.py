@@ -119,11 +119,20 @@ def check_savable(model: keras.Model, path: StrPath) -> None:
     """Refuse, before hours of training, what :func:`save` would refuse after them.
 
     Raises:
-        ValueError: the model is not of this package, or ``path`` does not end in ``.keras``.
+        ValueError: the model is not of this package, its images are too large, or ``path`` does not
+            end in ``.keras``.
     """
     if Path(path).suffix != ".keras":
         raise ValueError(f"path must end in .keras, got {str(path)!r}")
     _check_builder(model)
+    limits = _limits(lines=model.name in LINE_NAMES)
+    for side, limit in zip(model.input_shape[1:3], limits, strict=True):
+        if side is not None and side > limit:
+            raise ValueError(
+                f"images must be at most {limits[0]} x {limits[1]} pixels to save the model, got "
+                f"{' x '.join(map(str, model.input_shape[1:3]))}; make them smaller with "
+                "preprocessing.resize"
+            )
 
 
 def _check_builder(model: keras.Model) -> None:
@@ -282,6 +291,11 @@ def card_to_json(facts: Card) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
+def _limits(*, lines: bool) -> tuple[int, int]:
+    """The largest height and width of images."""
+    return (_MAX_SIDE, _MAX_LINE if lines else _MAX_SIDE)
+
+
 def card_from_json(data: bytes) -> Card:
     """Read what :func:`card_to_json` wrote, or refuse it."""
     value = json.loads(data)
@@ -291,10 +305,13 @@ def card_from_json(data: bytes) -> Card:
         raise ValueError(f"model must be one of {', '.join(_BUILDERS)}, got {value['model']!r}")
     height, width = value["image_shape"]
     lines = value["model"] in LINE_NAMES
-    limits = (_MAX_SIDE, _MAX_LINE if lines else _MAX_SIDE)
+    limits = _limits(lines=lines)
     sides = zip((height, 1 if lines and width is None else width), limits, strict=True)
     if not all(type(side) is int and 0 < side <= limit for side, limit in sides):
-        raise ValueError(f"image_shape must be integers in [1, {limits[0]}] and [1, {limits[1]}]")
+        raise ValueError(
+            f"image_shape must be integers in [1, {limits[0]}] and [1, {limits[1]}], got "
+            f"{value['image_shape']}"
+        )
     if not isinstance(value["alphabet"], list) or len(value["alphabet"]) > _MAX_CHARACTERS:
         raise ValueError(f"alphabet must be a list of at most {_MAX_CHARACTERS} characters")
     return Card(value["model"], Alphabet(value["alphabet"]), (height, width), value["recipe"])

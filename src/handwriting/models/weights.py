@@ -26,7 +26,7 @@ from handwriting.models.file import (
     is_finite,
     read_member,
 )
-from handwriting.models.registry import build
+from handwriting.models.registry import LINE_NAMES, build
 
 __all__ = ["load_weights", "save_weights"]
 
@@ -123,8 +123,15 @@ def load_weights(
 
 def _resized(model: keras.Model, facts: Card, image_shape: tuple[int, int | None]) -> keras.Model:
     """The same weights for images of another shape."""
+    height, width = image_shape
+    if None in image_shape and facts.model not in LINE_NAMES:
+        raise ValueError(f"image_shape must be two numbers for a {facts.model}, got {image_shape}")
     other = build(facts.model, facts.alphabet, image_shape)
-    if [each.shape for each in other.weights] != [each.shape for each in model.weights]:
+    # A larger one tells whether weights belong to single pixels, of which two shapes may have as
+    # many.
+    larger = build(facts.model, facts.alphabet, (height + 16, width and width + 16))
+    shapes = [each.shape for each in model.weights]
+    if any([each.shape for each in one.weights] != shapes for one in (other, larger)):
         raise ValueError(
             f"image_shape must be {facts.image_shape}, got {image_shape}: a {facts.model} has "
             "other weights for each shape"

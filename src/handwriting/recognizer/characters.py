@@ -262,6 +262,13 @@ class CharacterRecognizer:
         self, hypotheses: list[ctc.Hypothesis], rows: Scores, boxes: list[Box], top_k: int
     ) -> Word:
         characters = []
+        if len(hypotheses[0].text) != len(rows):  # no word of a closed lexicon fits
+            return Word(
+                tuple(
+                    marked(self._character(row, box, top_k), math.inf)
+                    for row, box in zip(rows, boxes, strict=True)
+                )
+            )
         for text, row, box in zip(hypotheses[0].text, rows, boxes, strict=True):
             probability = float(row[self.alphabet.encode(text)[0]])
             others = self._character(row, box, top_k).alternatives

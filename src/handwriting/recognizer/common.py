@@ -1,5 +1,6 @@
 """What recognizers of every kind do."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,6 +36,18 @@ def check_search(search: Search | None) -> dict[str, Any]:
     """Options of :func:`handwriting.ctc.beam` for a lexicon and n-grams."""
     if lost := sorted(set(search or {}) - set(_SEARCH)):
         raise ValueError(f"search must have options among {', '.join(_SEARCH)}, got {lost[0]!r}")
+    for name, value in (search or {}).items():
+        if name == "width":
+            fits = isinstance(value, int) and value >= 1
+        elif name == "closed":
+            fits = isinstance(value, bool)
+        else:
+            fits = math.isfinite(value)
+        if not fits:
+            raise ValueError(
+                "search must have a width from 1, weights that are finite, and closed True or "
+                f"False, got {name}={value!r}"
+            )
     return dict(search or {})
 
 

@@ -219,17 +219,28 @@ class LineRecognizer:
         return [lines[i] for i in range(len(taken))]
 
     def _parts(self, widths: list[int]) -> Iterator[list[int]]:
-        """Positions of lines that are read together: of like widths, so that little is paper."""
-        order = sorted(range(len(widths)), key=lambda i: -widths[i])
-        for start in range(0, len(order), self._batch_size):
-            yield order[start : start + self._batch_size]
+        """Positions of lines that are read together: they take up images of one width.
+
+        What paper follows a line changes a little what is read in it, so lines that happen to stand
+        on one page must not decide over that.
+        """
+        places = [self._width(width) for width in widths]
+        order = sorted(range(len(widths)), key=lambda i: places[i])
+        for _, alike in itertools.groupby(order, key=lambda i: places[i]):
+            part = list(alike)
+            for start in range(0, len(part), self._batch_size):
+                yield part[start : start + self._batch_size]
+
+    def _width(self, width: int) -> int:
+        """The width of the image for a line of some width."""
+        return self.image_shape[1] or -(-width // _UNIT) * _UNIT
 
     def _scores(
         self, fitted: list[tuple[Image, int]]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64], float]:
         """Scores of some lines, how many steps each takes up, and how wide a step is in pixels."""
         widths = np.array([width for _, width in fitted])
-        whole = self.image_shape[1] or -(-int(widths.max()) // _UNIT) * _UNIT
+        whole = self._width(int(widths.max()))
         batch = np.stack([np.pad(i, ((0, 0), (0, whole - i.shape[1]))) for i, _ in fitted])
         scores = evaluation.predict(self._predictor, batch, batch_size=self._batch_size)
         fits = scores.ndim == 3 and scores.shape[::2] == (len(fitted), len(self.alphabet))

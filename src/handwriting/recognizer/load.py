@@ -53,12 +53,7 @@ def load(
         raise ValueError(f"{path} names no recipe; say with recipe how its images were made")
     if facts.lines:
         return LineRecognizer(predictor, facts.alphabet, facts.image_shape, name, search=search)
-    size = preprocessing.find_recipe(name).size
-    if facts.image_shape != (size, size):
-        raise ValueError(
-            f"recipe must make images of {facts.image_shape}, which {path} takes, got {name!r} of "
-            f"{(size, size)}"
-        )
+    preprocessing.check_makes(name, facts.image_shape)
     return CharacterRecognizer(predictor, facts.alphabet, name, search=search)
 
 

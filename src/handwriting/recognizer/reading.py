@@ -86,8 +86,9 @@ class Line:
         words: in reading order; none where nothing was read.
         box: around the ink of the line.
         confidence: probability that the whole line is right, in [0, 1].
-        alternatives: other texts of it, itself first, from the most probable on; where one of its
-            characters is unread, what it was taken for.
+        alternatives: other texts of it with the probabilities that the model gives them, itself
+            first, and then as the search ranks them, which an n-gram model and a lexicon have a
+            part in; where one of its characters is unread, what it was taken for.
     """
 
     words: tuple[Word, ...]

@@ -3,6 +3,8 @@
 # Annotations stay text: numpy.random takes 5 MB and 10 ms, and opening a set needs none of it.
 from __future__ import annotations
 
+import math
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -60,11 +62,12 @@ def compose(
         (StrokeDataset('': 2 samples, 5 strokes, 13 points), array([7, 7]))
     """
     for name, bounds in (("spacing", spacing), ("space", space)):
-        if not -1 <= bounds[0] <= bounds[1]:
+        if not -1 <= bounds[0] <= bounds[1] < math.inf:
             raise ValueError(f"{name} must be two numbers in order, from -1 on, got {bounds}")
-    if jitter < 0:
+    if not 0 <= jitter < math.inf:
         raise ValueError(f"jitter must be 0 or more, got {jitter}")
     rng = np.random.default_rng(rng)
+    texts = [unicodedata.normalize("NFC", text) for text in texts]
     pool = _Pool(characters)
     labels = [pool.labels(text) for text in texts]
     writers = [pool.writer(each, rng) for each in labels]
@@ -128,8 +131,10 @@ class _Pool:
         return self.alphabet.encode(written)
 
     def writer(self, labels: Labels, rng: np.random.Generator) -> int:
-        """One of those who wrote most of some characters."""
+        """One of those who wrote most of some characters; nobody where there is nobody else."""
         written = (self.counts[:, labels] > 0).sum(axis=1)
+        if (self.numbers >= 0).any():
+            written[self.numbers < 0] = -1
         return int(rng.choice(np.flatnonzero(written == written.max())))
 
     def choose(self, label: int, writer: int, rng: np.random.Generator) -> int:

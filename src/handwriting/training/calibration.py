@@ -70,6 +70,7 @@ def calibrate(model: keras.Model, validation: CharacterDataset) -> float:
     logits = np.concatenate(
         [_logarithms(model, validation.images[part]) for part in _parts(len(validation))]
     )
+    _check_tells(logits.argmax(axis=1) == validation.labels)
     truth = (np.arange(len(logits)), validation.labels)
 
     def loss(inverse: float) -> float:
@@ -92,7 +93,7 @@ def calibrate_lines(model: keras.Model, validation: Sets) -> float:
         model: from one of the builders in ``models.LINE_NAMES``, or any Keras model of lines whose
             last layer is a dense one with softmax. Its weights are changed.
         validation: lines that it has not learnt from, one dataset or several, of the model's
-            alphabet; texts may hold other characters.
+            alphabet.
 
     Returns:
         The temperature: above 1 where the model was too sure, below where it was too modest.
@@ -110,6 +111,7 @@ def calibrate_lines(model: keras.Model, validation: Sets) -> float:
     alphabet = sets[0].alphabet.with_null()
     read = [_read(model, each.select(part)) for each in sets for part in _parts(len(each))]
     count = sum(map(len, sets))
+    _check_tells(np.concatenate([each.right for each in read]))
 
     def loss(inverse: float) -> float:
         total = 0.0
@@ -146,6 +148,15 @@ def _read(model: keras.Model, lines: LineDataset) -> _Read:
     texts = [each.text for each in read]
     right = np.array([text == truth for text, truth in zip(texts, lines.texts, strict=True)])
     return _Read(logits, lengths, texts, right)
+
+
+def _check_tells(right: NDArray[np.bool_]) -> None:
+    if right.all() or not right.any():
+        raise ValueError(
+            "validation must have what the model reads right and what it reads wrong, got "
+            f"{len(right)} that are all {'right' if right.all() else 'wrong'}; give more of it, "
+            "that the model has not learnt from"
+        )
 
 
 def _last(model: keras.Model) -> keras.layers.Dense:

@@ -80,8 +80,15 @@ class Csv(keras.callbacks.Callback):
         for epoch, figures in enumerate(zip(*(earlier or {}).values(), strict=True)):
             self._add(epoch, dict(zip(earlier or {}, figures, strict=True)))
 
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._lines:
+            self._write()
+
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._add(epoch, logs or {})
+        self._write()
+
+    def _write(self) -> None:
         with replacing(self._path) as temporary:
             temporary.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
 

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import importlib.util
 import math
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -32,7 +33,7 @@ from handwriting.training.callbacks import (
     check_arguments,
     wants_progress,
 )
-from handwriting.training.watch import Watch, check_resumable, fingerprint
+from handwriting.training.watch import Watch, check_resumable, excerpt, fingerprint
 
 __all__ = ["Augmentation", "Batches", "augment", "check_fits", "fit"]
 
@@ -150,11 +151,15 @@ def fit(
     optimizer.build(model.trainable_variables)
     options |= {"epochs": epochs, "patience": patience, "label_smoothing": label_smoothing}
     options |= {"schedule": schedule, "augmentation": augmentation, "validation": validation}
+    if isinstance(validation, CharacterDataset):
+        options["watched"] = zlib.crc32(validation.labels.tobytes() + excerpt(validation.images))
     watch = Watch(
         "val_loss",
         patience=patience,
         halve_after=max(1, patience // 2) if halving else None,
-        settings=fingerprint(model, optimizer, train.labels.tobytes(), **options),
+        settings=fingerprint(
+            model, optimizer, train.labels.tobytes() + excerpt(train.images), **options
+        ),
         checkpoint=checkpoint,
         save=functools.partial(models.save, alphabet=train.alphabet, recipe=train.recipe),
     )
@@ -167,17 +172,17 @@ def fit(
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     if wants_progress(progress):
         callbacks.append(Progress(first))
-    if first < epochs and not watch.stopped:
-        model.fit(
-            batches,
-            validation_data=held_back,
-            initial_epoch=first,
-            epochs=epochs,
-            callbacks=callbacks,
-            # Batches shuffles by the seed; Keras would shuffle again by the global generator.
-            shuffle=False,
-            verbose=0,
-        )
+    model.fit(
+        batches,
+        validation_data=held_back,
+        initial_epoch=first,
+        # Of a training that had ended the callbacks alone are called: its files may be gone.
+        epochs=first if watch.stopped else epochs,
+        callbacks=callbacks,
+        # Batches shuffles by the seed; Keras would shuffle again by the global generator.
+        shuffle=False,
+        verbose=0,
+    )
     return watch.finish(model)
 
 

@@ -4,6 +4,7 @@ import functools
 import math
 import sys
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from handwriting.training.callbacks import (
     check_arguments,
     wants_progress,
 )
-from handwriting.training.watch import Watch, check_resumable, fingerprint
+from handwriting.training.watch import Watch, check_resumable, excerpt, fingerprint
 
 __all__ = ["LineBatches", "Sets", "as_sets", "check_fits", "fit_lines", "steps_of"]
 
@@ -121,8 +122,9 @@ def fit_lines(
     model.compile(optimizer, _ctc, jit_compile=False)
     optimizer.build(model.trainable_variables)
     texts = [text for lines in sets for text in lines.texts]
-    about = f"{sets[0].alphabet!r} {texts}".encode()
+    about = f"{sets[0].alphabet!r} {texts}".encode() + b"".join(excerpt(s.images) for s in sets)
     options |= {"epochs": epochs, "patience": patience, "validation": watched}
+    options["watched"] = zlib.crc32(b"".join(excerpt(lines.images) for lines in watched))
     watch = _Watch(
         sets[0],
         watched,
@@ -136,15 +138,15 @@ def fit_lines(
     callbacks = [Reseed(seed), StopOnNaN(), watch]
     if csv is not None:
         callbacks.append(Csv(csv, earlier=watch.history))
-    if first < epochs and not watch.stopped:
-        model.fit(
-            batches,
-            initial_epoch=first,
-            epochs=epochs,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        )
+    model.fit(
+        batches,
+        initial_epoch=first,
+        # Of a training that had ended the callbacks alone are called: its files may be gone.
+        epochs=first if watch.stopped else epochs,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
     return watch.finish(model)
 
 
@@ -164,8 +166,8 @@ class LineBatches(keras.utils.PyDataset):
         afresh: makes the sets of each epoch after the first; of the same number of batches.
 
     Raises:
-        ValueError: there are no lines, a text needs more time steps than its line has, or a later
-            epoch has another number of batches.
+        ValueError: there are no lines, a text needs more time steps than its line has, the
+            alphabets differ, or a later epoch has another number of batches.
     """
 
     def __init__(
@@ -184,6 +186,7 @@ class LineBatches(keras.utils.PyDataset):
         self._seed = seed
         self._augmentation = augmentation
         self._afresh = afresh
+        self._alphabet = as_sets(sets)[0].alphabet
         self._sets = self._take(as_sets(sets))
         self._batches: list[_Batch] = []
         self._begun = False
@@ -234,6 +237,12 @@ class LineBatches(keras.utils.PyDataset):
         self._batches = _mixed(batches)
 
     def _take(self, sets: Sequence[LineDataset]) -> list["_Part"]:
+        known = self._alphabet.with_null()
+        if other := next((each for each in sets if each.alphabet.with_null() != known), None):
+            raise ValueError(
+                f"all lines must have one alphabet, that of the first, {self._alphabet!r}, got "
+                f"{other!r} of {other.alphabet!r}; use relabel"
+            )
         return [_Part.of(lines, self._step) for lines in sets if len(lines)]
 
     def _cut(self, part: "_Part", rng: np.random.Generator, epoch: int) -> list["_Batch"]:
@@ -428,6 +437,8 @@ def check_fits(
     model: keras.Model, train: Sequence[LineDataset], validation: Sequence[LineDataset] = ()
 ) -> None:
     """Refuse lines that the model cannot take, and no lines."""
+    if not train:
+        raise ValueError("there must be lines to learn from, got no dataset")
     (height, width), gives = model.input_shape[1:3], model.output_shape
     for lines in (*train, *validation):
         if not len(lines):

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from handwriting.errors import CorruptFileError, HandwritingError
 from handwriting.files import StrPath, refusing_damage, replacing
+from handwriting.images import Image
 from handwriting.training.callbacks import History
 
-__all__ = ["Watch", "check_resumable", "fingerprint"]
+__all__ = ["Watch", "check_resumable", "excerpt", "fingerprint"]
 
 Weights = list[NDArray[Any]]
 
+_SOME = 200  # images
 _PROGRESS = 1e-4  # what counts as such for the learning rate
 
 
@@ -39,13 +41,18 @@ def fingerprint(
     Args:
         model: whose name counts.
         optimizer: before training, for its rate may change.
-        data: all labels or texts, for a checksum.
+        data: all labels or texts and some images, for a checksum.
         **others: arguments; what their ``repr`` says counts.
     """
     known = {"model": model.name, "optimizer": type(optimizer).__name__, "data": zlib.crc32(data)}
     config = optimizer.get_config()
     config.pop("name", None)  # Keras counts its optimizers up
     return {name: repr(value) for name, value in (others | known | config).items()}
+
+
+def excerpt(images: Image) -> bytes:
+    """A few images from all over a set, by which another one can be told from it."""
+    return np.ascontiguousarray(images[:: max(1, len(images) // _SOME)]).tobytes()
 
 
 class Watch(keras.callbacks.Callback):
@@ -126,6 +133,8 @@ class Watch(keras.callbacks.Callback):
         """
         if self._best:
             model.set_weights(self._best)
+            if self._checkpoint is not None and not Path(self._checkpoint).exists():
+                self._save(model, self._checkpoint)  # of a training that had ended, and was lost
         if not all(math.isfinite(values[-1]) for values in self.history.values()):
             raise HandwritingError(
                 f"the loss was no longer a number in epoch {len(self.history['loss'])}; lower the "
