@@ -62,6 +62,8 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
     parser.add_argument("--seed", default=0, type=int)
     options = parser.parse_args()
+    if options.start:
+        options.first = [0, 0]
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     real = hw.datasets.names.load("train", options.names, **FORMS[options.model])
@@ -81,7 +83,7 @@ def main() -> None:
     name = options.name or options.model + ("-synthetic" if options.strokes else "")
     lines, test = train, hw.datasets.names.load("validation", options.names, **FORMS[options.model])
     if options.strokes:
-        count, epochs = (0, 0) if options.start else options.first
+        count, epochs = options.first
         texts = drawn_texts(train, test, options.counts, count + options.then, options.seed)
         drawn = draw(train, texts, options.strokes, options.seed)
         if epochs:
@@ -112,7 +114,7 @@ def main() -> None:
         "drawn": [count, epochs, options.then] if options.strokes else [],
         "settings": records.settings(options),
         **records.sources(each for each in files if each),
-        "minutes": round(minutes, 1),
+        "minutes of the last call": round(minutes, 1),
         "greedy": figures(report),
         "history": history,
     }

@@ -165,7 +165,7 @@ def main() -> None:
         "images an epoch": images,
         "settings": character_training.settings(options),
         **records.sources([options.strokes, *options.mnist.glob("*ubyte*"), options.paper]),
-        "minutes": minutes,
+        "minutes of the last call": minutes,
         "tests": {name: measured(model, test) for name, test in tests.items()},
         "history": history,
     }

@@ -90,7 +90,7 @@ def main() -> None:
         "images": {part: len(getattr(parts, part)) for part in ("learnt", "held_back", "test")},
         "settings": character_training.settings(options),
         **records.sources(files(options)),
-        "minutes": minutes,
+        "minutes of the last call": minutes,
         **figures,
         "published": PUBLISHED[options.set] if parts.genuine else {},
         "history": history,

@@ -426,7 +426,7 @@ def main() -> None:
         **records.sources(each for each in files if each),
         "epochs": options.epochs,
         "lines an epoch": sum(map(len, learnt.epoch(0))),
-        "minutes": round((time.perf_counter() - start) / 60, 1),
+        "minutes of the last call": round((time.perf_counter() - start) / 60, 1),
         "tests": {name: measured(model, sets, ALPHABET) for name, sets in tests.items()},
         "history": history,
     }

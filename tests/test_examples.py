@@ -72,6 +72,29 @@ def test_finetune_tells_of_writers_and_of_others(tmp_path):
     assert "of 20 images right" in output
 
 
+def test_finetune_takes_words_for_readers_of_lines(tmp_path):
+    bar, ring = [(0.5, 0), (0.5, 1)], [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
+    samples = [[bar, np.add(ring, (1.5, 0))], [ring, np.add(bar, (2, 0))]] * 12
+    writers = np.repeat([3, 5, 7], [10, 8, 6])
+    strokes = StrokeDataset.from_strokes(samples, ["10", "01"] * 12, writers=writers)
+    strokes.save(tmp_path / "all.npz")
+    kinds = np.where(np.arange(24) == 23, 8, 7)
+    with np.load(tmp_path / "all.npz") as arrays:
+        np.savez(tmp_path / "words.npz", **arrays, split=np.ones(24, int), kind=kinds)
+    model = models.crnn_small(DIGITS, (48, None), rng=0)
+    models.save(model, tmp_path / "a.keras", alphabet=DIGITS, recipe="line-tight")
+
+    output = run(
+        "finetune.py",
+        tmp_path,
+        *("--strokes", "words.npz", "--model", "a.keras", "--images", 5, "--writers", 1),
+    )
+
+    assert output.count("other writers: CER ") == 2
+    assert "writer 3\nbefore: CER " in output
+    assert "of 5 lines right" in output
+
+
 def test_own_dataset_and_read_pictures_go_together(tmp_path):
     dataset = digits.load("test")
     for label in range(2):

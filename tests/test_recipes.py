@@ -188,7 +188,7 @@ def test_what_is_published_is_what_is_measured(real_data, tmp_path):
     )
 
     card = facts(tmp_path / "digits.json")
-    assert card["training"] == {"epochs": 30}
+    assert card["training"] == [{"epochs": 30}]
     assert card["measured"]["mnist"]["top 1"] == pytest.approx(
         pretrained.card("digits")["measured"]["mnist"]["top 1"], abs=0.003
     )
@@ -211,7 +211,7 @@ def test_the_reader_of_names_is_published_as_it_reads(real_data, tmp_path):
     )
 
     made = facts(tmp_path / "names.json")
-    assert made["training"] == {"settings": {"epochs": 8}}
+    assert made["training"] == [{"settings": {"epochs": 8}}]
     assert made["measured"]["names"]["cer"] == pytest.approx(shipped["names"]["cer"], abs=0.015)
     assert models.card(tmp_path / "names.npz").recipe == card.recipe
 
