@@ -841,7 +841,7 @@ def test_lines_of_a_page_are_kept_corrected_and_trained_on(tmp_path):
         *(f"page-0{n}.{end}" for n in range(1, 6) for end in ("gt.txt", "png"))
     ]
     texts = [(mine / f"page-0{n}.gt.txt").read_text(encoding="utf-8") for n in range(1, 6)]
-    assert "".join(texts) == read.output
+    assert "".join(texts) == read.output  # the same, to the letter
     assert again.exit_code == 1
     assert "page-01.gt.txt is there already" in again.stderr
     assert tuned.exit_code == 0, tuned.output

@@ -7,6 +7,7 @@ import sys
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import own_hand
 import PIL.Image
 import pytest
 
@@ -715,6 +716,57 @@ def test_where_no_word_of_a_closed_lexicon_fits_characters_are_unread():
     assert found.text == UNREAD * 3
     assert found.characters[0].alternatives[0] == ("1", pytest.approx(0.9))
     assert recognizer.read(row_of(3), lexicon=["171"]).text == "171"
+
+
+@pytest.mark.parametrize("recipe", ["line", "line-tight"])
+@pytest.mark.parametrize("paper", [255, 190])
+def test_ready_cut_lines_have_white_paper_whatever_the_light(recipe, paper):
+    seen = []
+
+    def predictor(images):
+        seen.append(images[0])
+        return np.tile(np.eye(3)[1], (1, images.shape[2] // 4, 1))
+
+    crop = np.full((32, 128), paper, np.uint8) - np.linspace(0, 20, 128).astype(np.uint8)
+    crop[10:24, 12:110:8] = crop[10:24, 13:110:8] = 30
+    shaded = crop if paper < 255 else np.where(crop > 100, np.uint8(255), crop)
+
+    (line,) = LineRecognizer(predictor, Alphabet("ab"), (32, 128), recipe).read_crops([shaded])
+
+    assert line.text
+    assert np.median(seen[0]) == 0
+    assert seen[0][:8].max() == seen[0][26:].max() == 0
+    assert seen[0][12:22, 12:110:8].min() >= 150
+
+
+def test_the_paper_of_forms_stays_as_it_came_where_it_is_white():
+    crop = np.full((32, 128), 255, np.uint8)
+    crop[10:24, 12:110:8], crop[4:6, 20:30] = 30, 251  # a trace that cleaning would take away
+    seen = {}
+
+    for recipe in ("line", "line-tight"):
+
+        def predictor(images, recipe=recipe):
+            seen[recipe] = images[0]
+            return np.tile(np.eye(3)[1], (1, images.shape[2] // 4, 1))
+
+        LineRecognizer(predictor, Alphabet("ab"), (32, 128), recipe).read(crop, cut=False)
+
+    np.testing.assert_array_equal(seen["line"], 255 - crop)
+    assert not seen["line-tight"][4:6, 20:30].any()
+
+
+def test_lines_of_pages_are_read_alone_as_they_were_on_the_page():
+    page, reader = own_hand.page("garden", "World"), hw.recognizer.load("lines")
+
+    crops = reader.crops(page)
+    lines = reader.read_crops(crops, polarity="light")
+
+    assert len(crops) == 2
+    assert [line.text for line in lines] == reader.read(page).text.split("\n")
+    assert [line.confidence for line in lines] == pytest.approx(
+        [line.confidence for line in reader.read(page).lines], rel=1e-3
+    )
 
 
 def test_what_is_read_in_a_line_does_not_depend_on_the_others():

@@ -37,6 +37,7 @@ __all__ = [
     "find_recipe",
     "fit_box",
     "fit_line",
+    "is_clean",
     "normalize",
     "otsu",
     "pad_square",
@@ -46,6 +47,7 @@ __all__ = [
 
 Polarity = Literal["auto", "dark", "light"]
 Center = Literal["mass", "box"]
+_WHITE = 8  # of 255: paper that no network sees
 LineFit = Literal["pad", "stretch"]
 Indices = NDArray[np.int64]
 
@@ -154,12 +156,15 @@ class LineRecipe:
         fit: how :func:`fit_line` brings the ink of a picture to the size of the set.
         margin: paper around the lines, in heights of the line, to be left around one that is found
             on a page.
+        clean: whether paper and ink were cleaned first, as of pages; pictures whose paper is white
+            are else taken as they are.
         source: where the recipe is published.
     """
 
     name: str
     fit: LineFit
     margin: float = 0.4
+    clean: bool = False
     source: str = ""
 
 
@@ -168,7 +173,7 @@ LINE_RECIPES: Mapping[str, LineRecipe] = MappingProxyType(
         recipe.name: recipe
         for recipe in (
             LineRecipe("line", fit="pad"),
-            LineRecipe("line-tight", fit="pad", margin=0.1),
+            LineRecipe("line-tight", fit="pad", margin=0.1, clean=True),
             LineRecipe(
                 "line-stretched",
                 fit="stretch",
@@ -280,6 +285,21 @@ def clean(images: Image) -> Image:
     """
     check(images)
     return _batched(_clean, images)
+
+
+def is_clean(image: Image) -> bool:
+    """Whether the paper of one image is as good as 0, so that it needs no :func:`clean`.
+
+    Args:
+        image: (h, w) uint8, ink high.
+
+    Example:
+        >>> page = np.full((20, 60), 40, np.uint8)
+        >>> page[8:12, 5:50] = 230
+        >>> is_clean(page), is_clean(clean(page))
+        (False, True)
+    """
+    return bool(np.median(check(image)) <= _WHITE)
 
 
 def crop(image: Image, *, margin: int = 0) -> Image:

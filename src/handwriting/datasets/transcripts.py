@@ -123,9 +123,11 @@ class _Form:
 
     def fitted(self, file: Member, width: int | None) -> tuple[Image, int]:
         """The image of a picture, and the width that the line takes up in it."""
-        line = preprocessing.clean(preprocessing.to_ink(read_gray(file), self.ink))
-        fit = preprocessing.find_line_recipe(self.recipe).fit
-        return preprocessing.fit_line(line, (self.size[0], width), fit=fit)
+        recipe = preprocessing.find_line_recipe(self.recipe)
+        line = preprocessing.to_ink(read_gray(file), self.ink)
+        if recipe.clean or not preprocessing.is_clean(line):
+            line = preprocessing.clean(line)
+        return preprocessing.fit_line(line, (self.size[0], width), fit=recipe.fit)
 
 
 def _prepare(archive: Archive, folder: Path, form: _Form, name: str) -> None:

@@ -12,7 +12,7 @@ from handwriting import ctc, evaluation, images, preprocessing, segmentation
 from handwriting.alphabet import Alphabet
 from handwriting.ctc import Hypothesis
 from handwriting.images import Image, Picture
-from handwriting.preprocessing import Polarity
+from handwriting.preprocessing import LineRecipe, Polarity
 from handwriting.recognizer.common import (
     Scores,
     Search,
@@ -118,7 +118,7 @@ class LineRecognizer:
         """
         check_least(min_confidence)
         gray = images.to_gray(picture, page=page)
-        taken = self._found(gray, polarity) if cut else [_whole(gray, polarity)]
+        taken = self._found(gray, polarity) if cut else [_whole(gray, polarity, self.recipe)]
         lines = self._read(taken, allowlist, lexicon, ngram, top_k)
         marked = tuple(mark_unsure(line, min_confidence) for line in lines if line.words)
         return Reading(marked, gray, name_of(picture))
@@ -149,7 +149,7 @@ class LineRecognizer:
             n lines, without words where nothing was read.
         """
         check_least(min_confidence)
-        taken = [_whole(images.to_gray(each), polarity) for each in pictures]
+        taken = [_whole(images.to_gray(each), polarity, self.recipe) for each in pictures]
         lines = self._read(taken, allowlist, lexicon, ngram, top_k)
         return [mark_unsure(line, min_confidence) for line in lines]
 
@@ -276,6 +276,7 @@ class LineRecognizer:
         )
 
 
+_FOUND = segmentation.FAINTEST  # ink of lines that were found on pages is as dark
 _UNIT = 32  # of the widths that a network of any width is given: few different ones
 
 
@@ -295,9 +296,15 @@ class _Taken(NamedTuple):
     left: int
 
 
-def _whole(gray: Image, polarity: Polarity) -> _Taken:
+def _whole(gray: Image, polarity: Polarity, recipe: LineRecipe) -> _Taken:
+    """A ready-cut line with white paper; of forms it stays as it came, where it is white enough."""
     image = preprocessing.to_ink(gray, polarity)
-    return _Taken(image, preprocessing.clean(image), 0, 0)
+    if not recipe.clean and preprocessing.is_clean(image):
+        return _Taken(image, preprocessing.clean(image), 0, 0)
+    found = preprocessing.is_clean(image) and image[image > 0].min(initial=255) >= _FOUND
+    if not found:
+        image = segmentation.find_ink(image, "light", sheet=False, rules=False)
+    return _Taken(image, image, 0, 0)
 
 
 def _line(hypotheses: list[Hypothesis], taken: _Taken, step: float) -> Line:

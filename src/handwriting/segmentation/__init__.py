@@ -3,8 +3,17 @@
 from handwriting.segmentation.characters import find_characters
 from handwriting.segmentation.lines import find_lines
 from handwriting.segmentation.page import segment
-from handwriting.segmentation.paper import find_ink
+from handwriting.segmentation.paper import FAINTEST, find_ink
 from handwriting.segmentation.segment import Box, Segment
 from handwriting.segmentation.words import group_words
 
-__all__ = ["Box", "Segment", "find_characters", "find_ink", "find_lines", "group_words", "segment"]
+__all__ = [
+    "FAINTEST",
+    "Box",
+    "Segment",
+    "find_characters",
+    "find_ink",
+    "find_lines",
+    "group_words",
+    "segment",
+]

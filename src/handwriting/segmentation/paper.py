@@ -11,7 +11,10 @@ from handwriting.preprocessing import Polarity
 from handwriting.segmentation.rules import ruled
 from handwriting.segmentation.segment import Mask
 
-__all__ = ["find_ink"]
+__all__ = ["FAINTEST", "find_ink"]
+
+FAINTEST = 64
+"""The lowest level of ink that :func:`find_ink` gives."""
 
 # The paper's level is looked for in cells of so many pixels, in windows of so many cells.
 _CELL, _WINDOW = 8, 7
@@ -50,7 +53,7 @@ def find_ink(
         rules: take away ruled lines, full or dotted.
 
     Returns:
-        (h, w) uint8: paper exactly 0, ink above, up to 255.
+        (h, w) uint8: paper exactly 0, ink from :data:`FAINTEST` up to 255.
 
     Raises:
         ValueError: not one image.
@@ -257,9 +260,8 @@ def _connected(strength: Image, threshold: int, noise: float) -> Image:
 
 
 def _levels(strength: Image, threshold: int) -> Image:
-    """Paper 0, ink from 64 up to 255 for what is twice the threshold."""
-    steps = np.arange(256)
-    table = np.where(
-        steps > 0, np.clip(64 + (steps - threshold // 2) * 191 // (threshold * 3 // 2), 64, 255), 0
-    )
+    """Paper 0, ink from the faintest up to 255 for what is twice the threshold."""
+    above = np.arange(256) - threshold // 2
+    table = np.clip(FAINTEST + above * (255 - FAINTEST) // (threshold * 3 // 2), FAINTEST, 255)
+    table[0] = 0
     return table.astype(np.uint8)[strength]
