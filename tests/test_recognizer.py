@@ -756,6 +756,25 @@ def test_the_paper_of_forms_stays_as_it_came_where_it_is_white():
     assert not seen["line-tight"][4:6, 20:30].any()
 
 
+@pytest.mark.parametrize("recipe", ["line", "line-tight"])
+def test_rules_stay_where_a_network_has_seen_them(recipe):
+    page = np.full((200, 600), 240, np.uint8)
+    page[60:90, 100:500:20] = page[60:90, 101:500:20] = 30
+    page[96] = 90  # a rule beneath
+    seen = []
+
+    def predictor(images):
+        seen.append(images[0])
+        return np.tile(np.eye(3)[1], (1, images.shape[2] // 4, 1))
+
+    reader = LineRecognizer(predictor, Alphabet("ab"), (30, 600), recipe, margin=0.3)
+    (line,) = reader.read(page).lines
+
+    low = seen[0][26:, 5:200].max(axis=0)  # beneath the letters, which are 5/8 of the height
+    assert (low.min() > 64) == (recipe == "line-tight")
+    assert line.box.bottom <= 90
+
+
 def test_lines_of_pages_are_read_alone_as_they_were_on_the_page():
     page, reader = own_hand.page("garden", "World"), hw.recognizer.load("lines")
 

@@ -158,6 +158,7 @@ class LineRecipe:
             on a page.
         clean: whether paper and ink were cleaned first, as of pages; pictures whose paper is white
             are else taken as they are.
+        rules: whether lines that were written on ruled paper have their rules in the images.
         source: where the recipe is published.
     """
 
@@ -165,6 +166,7 @@ class LineRecipe:
     fit: LineFit
     margin: float = 0.4
     clean: bool = False
+    rules: bool = False
     source: str = ""
 
 
@@ -173,7 +175,7 @@ LINE_RECIPES: Mapping[str, LineRecipe] = MappingProxyType(
         recipe.name: recipe
         for recipe in (
             LineRecipe("line", fit="pad"),
-            LineRecipe("line-tight", fit="pad", margin=0.1, clean=True),
+            LineRecipe("line-tight", fit="pad", margin=0.1, clean=True, rules=True),
             LineRecipe(
                 "line-stretched",
                 fit="stretch",

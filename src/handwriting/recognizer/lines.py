@@ -182,15 +182,18 @@ class LineRecognizer:
         Those that are lower than most, because they have no descenders or hold a dash alone, get
         so much more that their letters come out as large as those of the others.
         """
-        lines = segmentation.find_lines(segmentation.find_ink(gray, polarity))
+        ink, rules = segmentation.find_ink_and_rules(gray, polarity)
+        lines = segmentation.find_lines(ink)
         usual = statistics.median_low([line.box.height for line in lines] or [0])
         found = []
         for line in lines:
             margin = round(self._margin * line.box.height)
             more = max(0, usual - line.box.height)
             above = margin + more // 2
-            image = np.pad(line.image, ((above, margin + more - more // 2), (margin, margin)))
-            found.append(_Taken(image, image, line.box.top - above, line.box.left - margin))
+            own = np.pad(line.image, ((above, margin + more - more // 2), (margin, margin)))
+            top, left = line.box.top - above, line.box.left - margin
+            image = _on(own, rules, top, left) if self.recipe.rules else own
+            found.append(_Taken(image, own, top, left))
         return found
 
     def _read(
@@ -294,6 +297,17 @@ class _Taken(NamedTuple):
     ink: Image
     top: int
     left: int
+
+
+def _on(line: Image, rules: Image, top: int, left: int) -> Image:
+    """A line with the rules that run through its image, which begins at that row and column."""
+    image = line.copy()
+    rows = slice(max(0, top), max(0, top + len(line)))
+    columns = slice(max(0, left), max(0, left + line.shape[1]))
+    part = rules[rows, columns]
+    place = image[rows.start - top :, columns.start - left :][: part.shape[0], : part.shape[1]]
+    np.maximum(place, part, out=place)
+    return image
 
 
 def _whole(gray: Image, polarity: Polarity, recipe: LineRecipe) -> _Taken:
