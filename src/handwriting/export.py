@@ -123,8 +123,10 @@ def _check_images(images: Image | None, shape: tuple[int, int | None], precision
                 f"images must be one or more of {height} x {width or 'a multiple of 4'}, got an "
                 f"array of shape {images.shape}"
             )
+    if precision != "int8":
+        return
     count = 0 if images is None else int(images.any(axis=(1, 2)).sum())
-    if precision == "int8" and count < _LEAST_IMAGES:
+    if count < _LEAST_IMAGES:
         raise ValueError(
             f"precision 'int8' needs at least {_LEAST_IMAGES} images with ink, like those that "
             f"will be read, got {count or 'none'}"

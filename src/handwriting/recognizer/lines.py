@@ -182,7 +182,10 @@ class LineRecognizer:
         Those that are lower than most, because they have no descenders or hold a dash alone, get
         so much more that their letters come out as large as those of the others.
         """
-        ink, rules = segmentation.find_ink_and_rules(gray, polarity)
+        if self.recipe.rules:
+            ink, rules = segmentation.find_ink_and_rules(gray, polarity)
+        else:
+            ink, rules = segmentation.find_ink(gray, polarity), None
         lines = segmentation.find_lines(ink)
         usual = statistics.median_low([line.box.height for line in lines] or [0])
         found = []
@@ -192,7 +195,7 @@ class LineRecognizer:
             above = margin + more // 2
             own = np.pad(line.image, ((above, margin + more - more // 2), (margin, margin)))
             top, left = line.box.top - above, line.box.left - margin
-            image = _on(own, rules, top, left) if self.recipe.rules else own
+            image = own if rules is None else _on(own, rules, top, left)
             found.append(_Taken(image, own, top, left))
         return found
 
@@ -279,7 +282,6 @@ class LineRecognizer:
         )
 
 
-_FOUND = segmentation.FAINTEST  # ink of lines that were found on pages is as dark
 _UNIT = 32  # of the widths that a network of any width is given: few different ones
 
 
@@ -315,8 +317,10 @@ def _whole(gray: Image, polarity: Polarity, recipe: LineRecipe) -> _Taken:
     image = preprocessing.to_ink(gray, polarity)
     if not recipe.clean and preprocessing.is_clean(image):
         return _Taken(image, preprocessing.clean(image), 0, 0)
-    found = preprocessing.is_clean(image) and image[image > 0].min(initial=255) >= _FOUND
-    if not found:
+    found = (
+        preprocessing.is_clean(image) and image[image > 0].min(initial=255) >= segmentation.FAINTEST
+    )
+    if not found:  # nor was it cut from a page, whose ink is as dark
         image = segmentation.find_ink(image, "light", sheet=False, rules=False)
     return _Taken(image, image, 0, 0)
 

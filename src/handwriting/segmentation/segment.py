@@ -116,8 +116,7 @@ def components(mask: Mask) -> Components:
     from scipy import ndimage
 
     labels, n = ndimage.label(mask, np.ones((3, 3)))
-    slices = ndimage.find_objects(labels, n)
-    boxes = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in slices]
+    boxes = list(boxes_of(labels, n).values())
     areas = np.bincount(labels[mask], minlength=n + 1)[1:]
     return Components(labels, np.array(boxes, np.int64).reshape(-1, 4), areas)
 
@@ -143,11 +142,11 @@ def letter_height(pieces: Components, which: Mask | None = None) -> float:
     return float(pieces.heights[order][half])
 
 
-def boxes_of(owners: NDArray[np.integer]) -> dict[int, Box]:
-    """Where each number but 0 stands in an image (h, w) of them."""
+def boxes_of(owners: NDArray[np.integer], highest: int = 0) -> dict[int, Box]:
+    """Where each number but 0 stands in an image (h, w) of them; 0 looks for the highest."""
     from scipy import ndimage
 
-    found = enumerate(ndimage.find_objects(owners), 1)
+    found = enumerate(ndimage.find_objects(owners, highest), 1)
     return {
         number: Box(where[0].start, where[1].start, where[0].stop, where[1].stop)
         for number, where in found
