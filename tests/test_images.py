@@ -382,6 +382,15 @@ def test_find_takes_the_pictures_of_a_folder_in_order():
     assert found("some/a.jpg", "some/inner.png") == ["some/a.jpg", "some/inner.png/c.png"]
 
 
+@pytest.mark.parametrize("name", ["c.heic", "c.HEIF", "c.avif"])
+def test_find_does_not_pass_over_photos_that_cannot_be_read(folder, name):
+    (folder / name).write_bytes(b"\0\0\0\x18ftypheic")
+
+    assert found("some")[-1] == f"some/{name}"
+    with pytest.raises(CorruptFileError, match="not a picture in one of the formats .* convert it"):
+        images.to_gray(folder / name)
+
+
 def test_find_takes_the_files_that_fit_a_pattern(folder):
     assert found("some/*.png") == ["some/[1].png"]
     assert found("some/?.*") == ["some/a.jpg", "some/b.PNG"]

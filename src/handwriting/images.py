@@ -26,7 +26,17 @@ from handwriting.files import StrPath, replacing
 if TYPE_CHECKING:
     import PIL.Image
 
-__all__ = ["FORMATS", "MAX_PIXELS", "Image", "Picture", "check", "find", "to_gray", "write"]
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "Image",
+    "Picture",
+    "check",
+    "find",
+    "is_picture",
+    "to_gray",
+    "write",
+]
 
 Image = NDArray[np.uint8]
 Picture = Any
@@ -36,6 +46,8 @@ Picture = Any
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 50_000_000
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+# What telephones write: better refused by name than passed over in silence.
+_REFUSED = (".heic", ".heif", ".avif")
 
 
 def check(images: Image, *, name: str = "images") -> Image:
@@ -134,10 +146,23 @@ def find(places: Iterable[StrPath]) -> list[Path]:
     return [file for place in map(Path, places) for file in _named(place)]
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture, by its name.
+
+    Photos of the kinds that :func:`to_gray` refuses (HEIC, AVIF) are pictures, too: who takes all
+    pictures of a folder is told of them.
+
+    Example:
+        >>> is_picture("seven.PNG"), is_picture("seven.heic"), is_picture("seven.txt")
+        (True, True, False)
+    """
+    return name.lower().endswith(_SUFFIXES + _REFUSED)
+
+
 def _named(place: Path) -> list[Path]:
     """The files that a path, a folder or a pattern names."""
     if place.is_dir():
-        files = [file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES]
+        files = [file for file in place.iterdir() if is_picture(file.name)]
         files = [file for file in files if file.is_file() and not file.name.startswith(".")]
         reason = (
             f"has no pictures ({', '.join(_SUFFIXES)}); for those in its folders give a pattern "
@@ -206,7 +231,7 @@ def _from_stream(stream: BinaryIO, name: str, page: int | None, max_pixels: int)
         raise
     except PIL.UnidentifiedImageError:
         raise CorruptFileError(
-            f"{name} is not a picture in one of the formats {', '.join(FORMATS)}"
+            f"{name} is not a picture in one of the formats {', '.join(FORMATS)}; convert it to one"
         ) from None
     except PIL.Image.DecompressionBombError as error:
         raise CorruptFileError(f"{name} is too large: {error}") from None

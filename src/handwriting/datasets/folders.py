@@ -27,7 +27,7 @@ from handwriting.datasets import store
 from handwriting.datasets.archive import Archive, Member, open_archive
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath, replacing
-from handwriting.images import Image, to_gray
+from handwriting.images import Image, is_picture, to_gray
 
 __all__ = [
     "Ink",
@@ -35,7 +35,6 @@ __all__ = [
     "Picture",
     "character",
     "folder_name",
-    "is_picture",
     "load",
     "natural",
     "pictures",
@@ -49,7 +48,6 @@ OnError = Literal["raise", "skip"]
 
 _NULL_CODE = 999
 _SPLITS = {"train", "test", "validation"}
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _PICTURES_AT_ONCE = 4096
 
 
@@ -326,11 +324,6 @@ def _labels(files: Iterable[Picture], alphabet: Alphabet) -> Labels:
                 f"{alphabet!r}"
             )
     return alphabet.encode([picture.character for picture in files])
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture, by its name."""
-    return name.lower().endswith(_SUFFIXES)
 
 
 def natural(name: str) -> tuple[int, str]:

@@ -24,10 +24,10 @@ from handwriting.alphabet import Alphabet
 from handwriting.data import LineDataset, Skipped, save_parts
 from handwriting.datasets import store
 from handwriting.datasets.archive import Archive, Member, open_archive
-from handwriting.datasets.folders import Ink, OnError, is_picture, natural, read_gray
+from handwriting.datasets.folders import Ink, OnError, natural, read_gray
 from handwriting.errors import CorruptFileError, MissingDataError
 from handwriting.files import StrPath
-from handwriting.images import Image
+from handwriting.images import Image, is_picture
 
 __all__ = ["SUFFIX", "holds", "load"]
 
