@@ -32,7 +32,7 @@ def parser(description: str, **defaults: Any) -> argparse.ArgumentParser:
     result.add_argument("--batch-size", default=128, type=int)
     result.add_argument("--share", default=1.0, type=float, help="of the data, for a trial")
     result.add_argument("--rate", default=RATE, type=float, help="the highest learning rate")
-    result.add_argument("--start", help="a .keras file to go on from")
+    result.add_argument("--start", help="a .keras file or pretrained network to go on from")
     result.add_argument("--seed", default=0, type=int)
     result.add_argument("--resume", action="store_true", help="go on where it was stopped")
     result.set_defaults(**defaults)
@@ -43,13 +43,14 @@ def network(options: argparse.Namespace, alphabet: Alphabet) -> keras.Model:
     """A new network of the kind that was asked for, or the one to go on from."""
     if options.start is None:
         return hw.models.build(options.model, alphabet, (28, 28), rng=options.seed)
-    card = hw.models.card(options.start)
+    path = hw.pretrained.find(options.start, "npz")
+    card = hw.models.card(path)
     if (card.model, card.alphabet) != (options.model, alphabet):
         raise SystemExit(
             f"{options.start} must be of the network {options.model} for {alphabet!r}, got "
             f"{card.model} for {card.alphabet!r}"
         )
-    return hw.models.load(options.start)
+    return hw.models.load(path)
 
 
 def optimizer(images: int, options: argparse.Namespace) -> keras.Optimizer:

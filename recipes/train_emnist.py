@@ -1,7 +1,7 @@
 """Train a network on one of EMNIST's six subsets or on MNIST, and measure it once.
 
     python recipes/train_emnist.py --data FOLDER --out FOLDER [--set emnist/balanced]
-        [--model vgg_deep] [--epochs 20] [--last] [--start FILE] [--resume]
+        [--model vgg_deep] [--epochs 20] [--last] [--start digits] [--resume]
 
 FOLDER holds the set's own files, as they are downloaded. Some of the training images are held back:
 the last ones, as many as EMNIST's authors name, or where they name none a share of each class. The

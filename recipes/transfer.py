@@ -1,7 +1,5 @@
 """Begin with what another network has learnt."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 
@@ -22,12 +20,8 @@ def start_from(model: keras.Model, alphabet: Alphabet, source: str) -> None:
         alphabet: of its outputs.
         source: a ``.keras`` file, or the name of a network that comes with the package.
     """
-    if source in hw.pretrained.NAMES:
-        path = hw.pretrained.path(source, "npz")
-        other = hw.models.load_weights(path)
-    else:
-        path = Path(source)
-        other = hw.models.load(path)
+    path = hw.pretrained.find(source, "npz")
+    other = hw.models.load(path)
     fits = [
         [each.shape for each in layer.weights] == [each.shape for each in known.weights]
         for layer, known in zip(model.layers, other.layers, strict=False)

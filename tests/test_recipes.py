@@ -330,6 +330,11 @@ def test_recipes_go_on_from_a_network_of_the_same_kind(tmp_path, monkeypatch):
         np.testing.assert_array_equal(one, other)
     new = character_training.network(asked("dense_small", None), DIGITS)
     assert (new.get_weights()[0] != begun.get_weights()[0]).any()
+    shipped = character_training.network(asked("vgg_deep", "digits"), DIGITS)
+    for one, other in zip(
+        shipped.get_weights(), pretrained.model("digits").get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
     with pytest.raises(SystemExit, match="must be of the network lenet"):
         character_training.network(asked("lenet", model_file), DIGITS)
     with pytest.raises(SystemExit, match="got dense_small for .*0123456789"):
