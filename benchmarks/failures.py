@@ -7,10 +7,12 @@ FOLDER is as for ``benchmarks/models.py``. An error between characters of one sh
 characters is the model's, the pen's or the label's. --sheets writes a picture of the errors that
 the model is surest of for each set: written, read, confidence; of readers of lines those whose
 reading is more probable than the label by the most. They hold images of the sets, so keep them to
-yourself.
+yourself. Of readers of lines it tells the error rates of short and long texts and of writers, too.
 """
 
 import argparse
+import dataclasses
+import itertools
 import math
 import os
 import sys
@@ -21,19 +23,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
 import numpy as np
-import train_lines
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 from trained import Network, line_sets, network, sets
 
 import handwriting as hw
 from handwriting.data import CharacterDataset, LineDataset
-from handwriting.evaluation import SAME_SHAPE, Report
+from handwriting.evaluation import SAME_SHAPE, LineReport, Report
 from handwriting.images import Image
 
 PAIRS = 12
 SHOWN, COLUMNS, SIDE = 120, 15, 84
-LINES_SHOWN = 50
+LINES_SHOWN, WRITERS = 50, 5
+LENGTHS = (1, 3, 5, 8, math.inf)  # of texts, from one to below the next
 SURE = 0.9
 
 
@@ -49,11 +52,10 @@ def main() -> None:
         options.sheets.mkdir(parents=True, exist_ok=True)
     if model.facts.lines:
         for name, lines in line_sets(model, options.data).items():
-            print("\n".join(line_table(name, model, lines)))
+            looked = Looked.at(model, lines)
+            print("\n".join(line_tables(name, looked)), flush=True)
             if options.sheets:
-                hw.images.write(
-                    options.sheets / f"{name}.png", np.asarray(line_sheet(model, lines))
-                )
+                hw.images.write(options.sheets / f"{name}.png", np.asarray(line_sheet(looked)))
         return
     for name, test in sets(options.data)[1].items():
         report = hw.evaluation.evaluate(model.run, test.relabel(model.facts.alphabet))
@@ -124,9 +126,46 @@ def sheet(test: CharacterDataset, report: Report) -> PillowImage.Image:
     return picture
 
 
-def line_table(name: str, model: Network, lines: list[LineDataset]) -> list[str]:
-    """How many errors there are of each kind, and the most frequent edits."""
-    report = train_lines.read_greedily(model.run, lines, model.facts.alphabet)
+@dataclasses.dataclass
+class Looked:
+    """What a reader read of several sets of lines, and how sure it was of that and of the truth."""
+
+    images: list[Image]
+    writers: list[int]
+    report: LineReport
+    odds: NDArray[np.float64]
+
+    @classmethod
+    def at(cls, model: Network, sets_of_lines: list[LineDataset]) -> "Looked":
+        """Read each set once, greedily."""
+        alphabet = model.facts.alphabet
+        images: list[Image] = []
+        writers: list[int] = []
+        truths: list[str] = []
+        readings: list[str] = []
+        likelihoods = []
+        for lines in sets_of_lines:
+            scores, steps = hw.evaluation.predict_lines(model.run, lines, batch_size=64)
+            read = [each.text for each in hw.ctc.greedy(scores, alphabet, lengths=steps)]
+            likelihoods.append(
+                [
+                    hw.ctc.likelihood(scores, texts, alphabet, lengths=steps)
+                    for texts in (read, lines.texts)
+                ]
+            )
+            images += list(lines.images)
+            writers += [-1] * len(lines) if lines.writers is None else lines.writers.tolist()
+            truths += lines.texts
+            readings += read
+        ours, theirs = np.concatenate(likelihoods, axis=1)
+        report = hw.evaluation.compare(truths, readings, confidences=ours)
+        odds = np.log(np.maximum(ours, 1e-30)) - np.log(np.maximum(theirs, 1e-30))
+        return cls(images, writers, report, odds)
+
+
+def line_tables(name: str, looked: Looked) -> list[str]:
+    """How many errors there are of each kind, the most frequent edits, and where they stand."""
+    report = looked.report
     wrong, one = report.edits > 0, int((report.edits == 1).sum())
     sure = int((wrong & (np.array(report.confidences) > SURE)).sum())
     lower = hw.evaluation.compare(*map(_lowered, (report.truths, report.readings)))
@@ -139,10 +178,53 @@ def line_table(name: str, model: Network, lines: list[LineDataset]) -> list[str]
         (
             f"{wrong.sum():,} of {len(wrong):,} lines are read wrong, {one:,} of them "
             f"in one character alone and {(wrong & (lower.edits == 0)).sum():,} in case "
-            f"alone. Of {sure:,} errors the model is over {SURE:.0%} sure.\n"
+            f"alone. Of {sure:,} errors the model is over {SURE:.0%} sure. CER {report.cer:.2%}, "
+            f"with cases folded {lower.cer:.2%}.\n"
         ),
         "| written | read | times |",
         "|---|---|---|",
+        *rows,
+        *by_length(report),
+        *by_writer(looked),
+    ]
+
+
+def by_length(report: LineReport) -> list[str]:
+    """Error rates of short and of long texts."""
+    lengths = np.array([len(text) for text in report.truths])
+    rows = []
+    for low, high in itertools.pairwise(LENGTHS):
+        which = (lengths >= low) & (lengths < high)
+        if which.any():
+            rate = report.edits[which].sum() / lengths[which].sum()
+            title = f"{low} or more" if math.isinf(high) else f"{low} to {high - 1}"
+            rows.append(f"| {title} | {which.sum():,} | {rate:.1%} |")
+    return ["\n| characters | lines | CER |", "|---|---|---|", *rows]
+
+
+def by_writer(looked: Looked) -> list[str]:
+    """The writers that are read worst, where the set tells its writers."""
+    edits = looked.report.edits
+    lengths = np.array([len(text) for text in looked.report.truths])
+    writers = np.array(looked.writers)
+    known = np.unique(writers[writers >= 0])
+    if not len(known):
+        return []
+    found = [
+        (float(edits[which].sum() / lengths[which].sum()), int(writer), which)
+        for writer in known
+        for which in [writers == writer]
+    ]
+    rows = [
+        f"| {writer} | {which.sum():,} | {rate:.1%} | {lengths[which].sum() / lengths.sum():.1%} "
+        f"| {edits[which].sum() / max(1, edits.sum()):.1%} |"
+        for rate, writer, which in sorted(found, key=lambda each: -each[0])[:WRITERS]
+    ]
+    middle = np.median([rate for rate, _, _ in found])
+    return [
+        f"\nHalf of the {len(known)} writers are read at a CER under {middle:.1%}; the worst are\n",
+        "| writer | lines | CER | of all characters | of all errors |",
+        "|---|---|---|---|---|",
         *rows,
     ]
 
@@ -151,32 +233,20 @@ def _lowered(texts: Sequence[str]) -> list[str]:
     return [text.lower() for text in texts]
 
 
-def line_sheet(model: Network, sets_of_lines: list[LineDataset]) -> PillowImage.Image:
+def line_sheet(looked: Looked) -> PillowImage.Image:
     """The readings that the model thinks more probable than the labels, by the most."""
-    found: list[tuple[float, Image, str]] = []
-    for lines in sets_of_lines:
-        scores, steps = hw.evaluation.predict_lines(model.run, lines, batch_size=64)
-        readings = [
-            each.text for each in hw.ctc.greedy(scores, model.facts.alphabet, lengths=steps)
-        ]
-        ours, theirs = (
-            hw.ctc.likelihood(scores, texts, model.facts.alphabet, lengths=steps)
-            for texts in (readings, lines.texts)
-        )
-        odds = np.log(np.maximum(ours, 1e-30)) - np.log(np.maximum(theirs, 1e-30))
-        found += [
-            (odds[i], lines.images[i], f"{lines.texts[i]} > {reading}  {ours[i]:.0%}")
-            for i, reading in enumerate(readings)
-            if reading != lines.texts[i]
-        ]
-    worst = sorted(found, key=lambda each: -each[0])[:LINES_SHOWN]
-    width = max(image.shape[1] for _, image, _ in worst)
-    height = max(image.shape[0] for _, image, _ in worst) + 18
-    picture = PillowImage.new("L", (2 * width + 20, math.ceil(len(worst) / 2) * height), 255)
+    report = looked.report
+    order = np.argsort(-looked.odds, kind="stable").tolist()
+    worst = [i for i in order if report.edits[i] > 0][:LINES_SHOWN]
+    width = max((looked.images[i].shape[1] for i in worst), default=1)
+    height = max((looked.images[i].shape[0] for i in worst), default=1) + 18
+    rows = max(1, math.ceil(len(worst) / 2))
+    picture = PillowImage.new("L", (2 * width + 20, rows * height), 255)
     draw = ImageDraw.Draw(picture)
-    for place, (_, image, text) in enumerate(worst):
+    for place, i in enumerate(worst):
         left, top = place % 2 * (width + 20), place // 2 * height
-        picture.paste(PillowImage.fromarray(255 - image), (left, top + 14))
+        text = f"{report.truths[i]} > {report.readings[i]}  {report.confidences[i]:.0%}"
+        picture.paste(PillowImage.fromarray(255 - looked.images[i]), (left, top + 14))
         draw.text((left + 4, top + 1), f"{place + 1}. {text}", fill=0)
     return picture
 
