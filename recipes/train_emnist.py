@@ -1,7 +1,8 @@
 """Train a network on one of EMNIST's six subsets or on MNIST, and measure it once.
 
     python recipes/train_emnist.py --data FOLDER --out FOLDER [--set emnist/balanced]
-        [--model vgg_deep] [--epochs 20] [--last] [--start digits] [--resume]
+        [--model vgg_deep] [--epochs 20] [--last] [--start digits]
+        [--strength 1] [--resume]
 
 FOLDER holds the set's own files, as they are downloaded. Some of the training images are held back:
 the last ones, as many as EMNIST's authors name, or where they name none a share of each class. The
@@ -61,6 +62,9 @@ def main() -> None:
     parser.add_argument("--data", required=True, type=Path, help="a folder with the set's files")
     parser.add_argument("--set", default="emnist/balanced", choices=PUBLISHED)
     parser.add_argument("--last", action="store_true", help="keep the weights of the last epoch")
+    parser.add_argument(
+        "--strength", default=1.0, type=float, help="how much images are changed, to the usual"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     parts = load(options)
@@ -74,7 +78,7 @@ def main() -> None:
         len(parts.learnt),
         options,
         validation=None if options.last else parts.held_back,
-        augmentation=character_training.AUGMENTATION,
+        augmentation=changes(options.strength),
         checkpoint=options.out / f"{name}.keras",
     )
     figures = {
@@ -88,7 +92,10 @@ def main() -> None:
         "model": options.model,
         "parameters": model.count_params(),
         "images": {part: len(getattr(parts, part)) for part in ("learnt", "held_back", "test")},
-        "settings": character_training.settings(options),
+        "settings": {
+            **character_training.settings(options),
+            "augmentation": dataclasses.asdict(changes(options.strength)),
+        },
         **records.sources(files(options)),
         "minutes of the last call": minutes,
         **figures,
@@ -96,6 +103,12 @@ def main() -> None:
         "history": history,
     }
     records.write(options.out, name, facts)
+
+
+def changes(strength: float) -> hw.training.Augmentation:
+    """How images are changed at random."""
+    usual = dataclasses.asdict(character_training.AUGMENTATION)
+    return hw.training.Augmentation(**{name: strength * value for name, value in usual.items()})
 
 
 def load(options: argparse.Namespace) -> Parts:

@@ -301,9 +301,12 @@ def test_mnist_keeps_the_last_epoch_and_says_what_was_published(real_data, tmp_p
         "train_emnist.py",
         *("--set", "mnist", "--data", real_data / "mnist", "--out", tmp_path, "--last"),
         *("--model", "dense_small", "--epochs", 1, "--share", 0.01, "--batch-size", 16),
+        *("--strength", 2),
     )
 
     found = facts(tmp_path / "mnist-dense_small.json")
+    assert found["settings"]["strength"] == 2
+    assert found["settings"]["augmentation"]["rotate"] == 16
     assert found["images"] == {"learnt": 550, "held_back": 50, "test": 100}
     assert "val_loss" not in found["history"]
     assert "99.72%" in printed
