@@ -49,7 +49,7 @@ def pillow_loop(strokes: StrokeDataset, finer: int) -> None:
     for position in range(len(strokes)):
         points = np.concatenate(strokes.strokes(position))
         low, size = points.min(axis=0), np.ptp(points, axis=0)
-        scale = finer * (BOX - WIDTH) / max(size.max(), 1e-6)
+        scale = finer * (BOX - WIDTH) / max(float(size.max()), 1e-6)
         start = (finer * SIDE - size * scale) / 2
         picture = Image.new("L", (finer * SIDE, finer * SIDE))
         draw = ImageDraw.Draw(picture)

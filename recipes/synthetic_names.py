@@ -203,5 +203,5 @@ def _write(
         offset = base + size * rng.uniform(-0.08, 0.08)
         for part in letter:
             across = part[:, 0] * aspect - part[:, 1] * lean
-            page.line(np.stack([x + across * scale, offset + part[:, 1] * scale], 1), width)
+            page.line(np.stack([x + across * scale, offset + part[:, 1] * scale], 1), float(width))
         x += step * size

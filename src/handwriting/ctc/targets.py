@@ -93,7 +93,7 @@ wider images or less pooling
             )
         rows.append(row)
     lengths = np.array([len(composed[row]) for row in rows], np.int64)
-    labels = np.zeros((len(rows), max(1, lengths.max(initial=0))), np.int64)
+    labels = np.zeros((len(rows), max(1, int(lengths.max(initial=0)))), np.int64)
     for filled, row in zip(labels, rows, strict=True):
         filled[: len(composed[row])] = alphabet.encode(composed[row])
     return Targets(labels, lengths, np.array(rows, np.int64), tuple(skipped))

@@ -66,7 +66,7 @@ class Texts:
         counts = dataset.counts()
         written = {ord(c): dataset.alphabet.encode([c])[0] for c, n in counts.items() if c and n}
         known = {ord(" "): SPACE, **written}
-        table = np.full(max(codes.max(), *known) + 1, NOTHING, np.int64)
+        table = np.full(max(int(codes.max()), *known) + 1, NOTHING, np.int64)
         table[list(known)] = list(known.values())
         labels: Labels = table[codes]
         lost = np.flatnonzero(labels == NOTHING)
@@ -82,7 +82,7 @@ class Texts:
         """Refuse a text that no writer can write."""
         for start in range(0, len(self._texts), 1024):
             which = np.arange(start, min(start + 1024, len(self._texts)))
-            able = self._pool.able(self._padded(which, self.lengths[which].max())).any(axis=1)
+            able = self._pool.able(self._padded(which, int(self.lengths[which].max()))).any(axis=1)
             if not able.all():
                 number = start + int(able.argmin())
                 raise ValueError(
@@ -97,7 +97,7 @@ class Texts:
             which = np.zeros(n, np.int64)
         else:
             which = rng.choice(len(self._texts), n, p=self._shares)
-        labels = self._padded(which, self.lengths.max())
+        labels = self._padded(which, int(self.lengths.max()))
         writers = None if self._pool.numbers is None else self._pool.writers(labels, rng)
         return labels, [self._texts[i] for i in which.tolist()], writers
 
