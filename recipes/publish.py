@@ -61,11 +61,7 @@ WORDS: dict[str, dict[str, Any]] = {
     },
     "lines": {
         "reads": "one line of Latin handwriting, print or cursive, with French accents",
-        "data": [
-            UNIPEN.replace("isolated characters", "words, short texts and lines of characters"),
-            COPISTE,
-            NAMES,
-        ],
+        "data": [UNIPEN.replace("isolated characters", "words and short texts"), COPISTE, NAMES],
         "limits": "English words of tablets of the 1990s, French lines of volunteers' pages and "
         "French names in capitals is what it has seen; other languages, old scripts and formulas "
         "are read worse. Where a line is cut badly, it is read badly.",
