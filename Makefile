@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
+SOURCES := pyproject.toml README.md $(shell find src -type f -not -path '*/__pycache__/*')
 
 .PHONY: demo test bench format clean
 
