@@ -106,11 +106,13 @@ def measured(model: Any, test: CharacterDataset) -> dict[str, float]:
     return {"top 1": report.accuracy, "top 3": report.top(3), "folded": report.folded()}
 
 
-def settings(options: argparse.Namespace) -> dict[str, Any]:
+def settings(
+    options: argparse.Namespace, augmentation: hw.training.Augmentation = AUGMENTATION
+) -> dict[str, Any]:
     """What the training was told, and what all of them are."""
     return {
         **records.settings(options),
-        "augmentation": dataclasses.asdict(AUGMENTATION),
+        "augmentation": dataclasses.asdict(augmentation),
         "optimizer": f"AdamW, weight decay {WEIGHT_DECAY:g}, clipped at {CLIP:g}",
         "learning_rate": f"{options.rate:g}, warm-up {WARM_UP:g} of the steps, cosine to 0",
         "label_smoothing": LABEL_SMOOTHING,

@@ -72,13 +72,14 @@ def main() -> None:
         print(warning(options.set), flush=True)
     model = character_training.network(options, parts.learnt.alphabet)
     name = f"{options.set.replace('/', '-')}-{options.model}"
+    augmentation = changes(options.strength)
     history, minutes = character_training.train(
         model,
         parts.learnt,
         len(parts.learnt),
         options,
         validation=None if options.last else parts.held_back,
-        augmentation=changes(options.strength),
+        augmentation=augmentation,
         checkpoint=options.out / f"{name}.keras",
     )
     figures = {
@@ -92,10 +93,7 @@ def main() -> None:
         "model": options.model,
         "parameters": model.count_params(),
         "images": {part: len(getattr(parts, part)) for part in ("learnt", "held_back", "test")},
-        "settings": {
-            **character_training.settings(options),
-            "augmentation": dataclasses.asdict(changes(options.strength)),
-        },
+        "settings": character_training.settings(options, augmentation),
         **records.sources(files(options)),
         "minutes of the last call": minutes,
         **figures,
