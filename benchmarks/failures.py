@@ -22,10 +22,11 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
+import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 from trained import Network, line_sets, network, sets
 
 import handwriting as hw
@@ -38,6 +39,8 @@ SHOWN, COLUMNS, SIDE = 120, 15, 84
 LINES_SHOWN, WRITERS = 50, 5
 LENGTHS = (1, 3, 5, 8, math.inf)  # of texts, from one to below the next
 SURE = 0.9
+# That of Pillow has no accents.
+FONT = ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 10)
 
 
 def main() -> None:
@@ -122,7 +125,8 @@ def sheet(test: CharacterDataset, report: Report) -> PillowImage.Image:
         image = PillowImage.fromarray(255 - test.images[i]).resize((SIDE - 8, SIDE - 8))
         picture.paste(image, (left + 4, top + 14))
         written, read = (characters[labels[i]] for labels in (report.labels, report.predicted))
-        draw.text((left + 4, top + 1), f"{written} > {read or 'null'}  {sure[i]:.0%}", fill=0)
+        text = f"{written} > {read or 'null'}  {sure[i]:.0%}"
+        draw.text((left + 4, top + 1), text, fill=0, font=FONT)
     return picture
 
 
@@ -247,7 +251,7 @@ def line_sheet(looked: Looked) -> PillowImage.Image:
         left, top = place % 2 * (width + 20), place // 2 * height
         text = f"{report.truths[i]} > {report.readings[i]}  {report.confidences[i]:.0%}"
         picture.paste(PillowImage.fromarray(255 - looked.images[i]), (left, top + 14))
-        draw.text((left + 4, top + 1), f"{place + 1}. {text}", fill=0)
+        draw.text((left + 4, top + 1), f"{place + 1}. {text}", fill=0, font=FONT)
     return picture
 
 

@@ -5,8 +5,9 @@
 NAME is "digits", "characters", "lines" or "names". The model is made as sure as it is right on what
 was held back when it was trained; OUT/NAME.onnx reads, characters in whole numbers and lines with
 weights in half precision, OUT/NAME.npz is to train on, and the card OUT/NAME.json tells what
-OUT/NAME.onnx itself reads right of every set. FOLDER is as for benchmarks/models.py, MODEL.json
-what the recipe wrote beside the model, and before it beside the one that it began with.
+OUT/NAME.onnx itself reads right of every set; of what was held back it is printed. FOLDER is as for
+benchmarks/models.py, MODEL.json what the recipe wrote beside the model, and before it beside the
+one that it began with.
 """
 
 import argparse
@@ -61,11 +62,15 @@ WORDS: dict[str, dict[str, Any]] = {
     },
     "lines": {
         "reads": "one line of Latin handwriting, print or cursive, with French accents",
-        "data": [UNIPEN.replace("isolated characters", "words and short texts"), COPISTE, NAMES],
+        "data": [
+            UNIPEN.replace("isolated characters", "words, short texts and lines of characters"),
+            COPISTE,
+            NAMES,
+        ],
         "limits": "English words of tablets of the 1990s, French lines of volunteers' pages and "
         "French names in capitals is what it has seen; other languages, old scripts and formulas "
         "are read worse. Where a line is cut badly, it is read badly.",
-        "recipe": "recipes/train_lines.py, recipes/publish.py",
+        "recipe": "recipes/train_lines.py, recipes/average.py, recipes/publish.py",
     },
     "names": {
         "reads": "one handwritten name or word in capitals, with hyphens, apostrophes and spaces, "
@@ -115,6 +120,7 @@ def main() -> None:
     reader, temperature, network = (lines if card.model in hw.models.LINE_NAMES else characters)(
         model, held_back, options.out / f"{options.name}.onnx", card
     )
+    print("held back:", measured(reader, held_back), flush=True)
     runs = [json.loads(path.read_text("utf-8")) for path in options.figures]
     value = {
         "reads": WORDS[options.name]["reads"],

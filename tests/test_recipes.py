@@ -344,6 +344,28 @@ def test_recipes_go_on_from_a_network_of_the_same_kind(tmp_path, monkeypatch):
         character_training.network(asked("dense_small", model_file), ASCII)
 
 
+def test_the_mean_of_two_networks_is_written_and_of_other_kinds_refused(tmp_path, monkeypatch):
+    for seed in (1, 2):
+        network = models.dense_small(DIGITS, (28, 28), rng=seed)
+        models.save(network, tmp_path / f"{seed}.keras", alphabet=DIGITS, recipe="mnist")
+    models.save(models.lenet(DIGITS, (28, 28)), tmp_path / "other.keras", alphabet=DIGITS)
+
+    run("average.py", tmp_path / "1.keras", tmp_path / "2.keras", "--out", tmp_path / "mean.keras")
+
+    one, two, mean = (models.load(tmp_path / f"{name}.keras") for name in ("1", "2", "mean"))
+    for array, *both in zip(*(m.get_weights() for m in (mean, one, two)), strict=True):
+        np.testing.assert_allclose(array, (both[0] + both[1]) / 2, rtol=1e-6, atol=1e-8)
+    assert models.card(tmp_path / "mean.keras") == models.card(tmp_path / "1.keras")
+    monkeypatch.syspath_prepend(RECIPES)
+    import average
+
+    asked = [str(tmp_path / name) for name in ("1.keras", "other.keras", "refused.keras")]
+    monkeypatch.setattr(sys, "argv", ["average.py", *asked[:2], "--out", asked[2]])
+    with pytest.raises(SystemExit, match="other.keras must be .*dense_small.*, got .*lenet"):
+        average.main()
+    assert not Path(asked[2]).exists()
+
+
 def test_names_are_learnt_with_drawn_lines_and_decoded(names, strokes, tmp_path):
     counts = tmp_path / "counts.tsv"
     counts.write_text("LEA\t90\nABEL\t60\nBELLA\t70\n", encoding="utf-8")
