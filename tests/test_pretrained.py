@@ -108,14 +108,8 @@ def test_a_row_of_digits_is_read():
     "text",
     [
         *("Hello", "garden", "Zurich", "jumps over", "The quick brown fox", "année", "JOHN"),
-        *(
-            "Zoe was here in 1984",
-            "né en 1984",
-            "musée",
-            "Born in 1984, in Zurich.",
-            "It's 10-4",
-            "3.14159",
-        ),
+        *("Zoe was here in 1984", "né en 1984", "musée"),
+        *("Born in 1984, in Zurich.", "It's 10-4", "3.14159"),
     ],
 )
 def test_lines_are_read(text):
