@@ -54,9 +54,9 @@ def onnx(
             without it.
         precision: ``"float16"`` keeps the weights in half precision, which makes the file half as
             large; they are calculated with in single precision. ``"int8"`` convolves in whole
-            numbers, but for the first layer: convolutions take a quarter of the size and less than
-            half of the time. Their ranges are found with ``images``, at least 100 like those that
-            will be read.
+            numbers, but for the first layer: convolutions take a quarter of the size and, by the
+            processor, a third to two thirds of the time. Their ranges are found with ``images``,
+            at least 100 like those that will be read.
 
     Raises:
         ValueError: ``path``, ``alphabet``, ``recipe``, ``images`` or ``precision`` do not fit:

@@ -343,7 +343,7 @@ def evaluate(
     show_default=True,
     type=click.Choice(PRECISIONS),
     help="Half precision makes the file half as large. With int8 convolutions are of whole "
-    "numbers, in a quarter of the size and less than half of the time; it needs --images.",
+    "numbers, in a quarter of the size and a third to two thirds of the time; it needs --images.",
 )
 @click.option(
     "--images",
