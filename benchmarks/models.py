@@ -4,15 +4,16 @@
 
 FOLDER holds ``unipen/characters.npz``, ``mnist/``, ``paper/characters62.npz`` and, for readers of
 lines, ``names/handwriting-recognition.zip``, ``unipen/words.npz`` and ``copiste/lines.zip``. A
-MODEL is a ``.keras`` or ``.onnx`` file, or the name
-of a network that comes with the package; NAME is what the table calls it. Models of characters are
-measured on UNIPEN's validation writers, drawn plainly, on the paper held back and on MNIST's test
-images, each on the images whose character it knows; readers of lines, greedily, on the pictures of
-names of the part "validation", and those of any width on words of UNIPEN's validation writers and
-lines of Copiste's, too. Their times are those of words of 160 columns. With --cross the models
-learnt from one source each, which NAME tells, and the table is how many images of the other sources
-they read right. With --alphanum the networks that come with the package read UNIPEN's characters in
-AlphaNum's form: with the same weights at 24 x 24, and scaled up to the form that they learnt from.
+MODEL is a ``.keras`` or ``.onnx`` file, or the name of a network that comes with the package; NAME
+is what the table calls it. Models of characters are measured on UNIPEN's validation writers, drawn
+plainly, on the paper held back and on MNIST's test images, each on the images whose character it
+knows, and the first is compared with each other one, image by image (the exact test of McNemar,
+Psychometrika 12, 1947, p. 153); readers of lines, greedily, on the pictures of names of the part
+"validation", and those of any width on words of UNIPEN's validation writers and lines of Copiste's,
+too. Their times are those of words of 160 columns. With --cross the models learnt from one source
+each, which NAME tells, and the table is how many images of the other sources they read right. With
+--alphanum the networks that come with the package read UNIPEN's characters in AlphaNum's form: with
+the same weights at 24 x 24, and scaled up to the form that they learnt from.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
+import numpy as np
+import scipy.stats
 import train_lines
 from characters_data import ALPHABET
 from trained import Network, line_sets, network, sets
@@ -105,14 +108,42 @@ def characters_table(networks: dict[str, Network], tests: dict[str, CharacterDat
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     worst = ["", "| model | set | read worst: right of how many, mostly read as |", "|---|---|---|"]
+    reports: dict[str, dict[str, Report]] = {}
     for name, each in networks.items():
         first = facts_of(name, each)
-        for kind, test in tests.items():
-            report = hw.evaluation.evaluate(each.run, fitted(each, test))
+        reports[name] = {
+            kind: hw.evaluation.evaluate(each.run, fitted(each, test))
+            for kind, test in tests.items()
+        }
+        for kind, report in reports[name].items():
             rows.append(f"{first} {kind} | {figures(report)} |")
             worst.append(f"| `{name}` | {kind} | {', '.join(worst_read(report))} |")
             first = "| | | | | |"
-    return "\n".join([*rows, *worst])
+    return "\n".join([*rows, *worst, *compared(reports)])
+
+
+def compared(reports: dict[str, dict[str, Report]]) -> Iterator[str]:
+    """The first network against each other that was measured on the same images."""
+    (name, own), *others = reports.items()
+    if others:
+        yield ""
+        yield (
+            f"| `{name}` against | set | right by it alone | by the other alone | p "
+            "| wrong by both | and taken for the same |"
+        )
+        yield "|---|---|---|---|---|---|---|"
+    for other, theirs in others:
+        for kind, one in own.items():
+            two = theirs[kind]
+            if one.alphabet != two.alphabet:
+                continue
+            right, also = one.predicted == one.labels, two.predicted == two.labels
+            alone, beside = np.count_nonzero(right & ~also), np.count_nonzero(also & ~right)
+            p = scipy.stats.binomtest(alone, max(1, alone + beside)).pvalue
+            alike = np.count_nonzero(~right & (one.predicted == two.predicted))
+            wrong = np.count_nonzero(~right & ~also)
+            cells = (f"`{other}`", kind, alone, beside, f"{p:.2g}", wrong, alike)
+            yield f"| {' | '.join(map(str, cells))} |"
 
 
 def facts_of(name: str, each: Network) -> str:
