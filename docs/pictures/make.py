@@ -3,8 +3,11 @@
     python docs/pictures/make.py
 
 All handwriting in them is from scikit-learn's digits, or made of lines here or in the tests.
+Learning curves are those of the runs in recipes/results.
 """
 
+import itertools
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +23,13 @@ import handwriting as hw
 from handwriting.preprocessing import clean, normalize, to_ink
 
 HERE = Path(__file__).parent
+RESULTS = HERE.parents[1] / "recipes" / "results"
+RUNS = {
+    "characters": ("characters-vgg_deep", "characters-vgg_deep-calm"),
+    "digits": ("digits-vgg_deep", "digits-vgg_deep-strong"),
+    "lines": ("lines-crnn_deep", "lines-crnn_deep-composed"),
+    "names": ("names-crnn_deep",),
+}
 PAGE = ("The quick brown fox", "jumps over the lazy dog.", "Born in 1984, in Zurich")
 
 
@@ -83,8 +93,19 @@ def reading() -> Figure:
     return hw.plots.reading(hw.read(page))
 
 
+def curves(*runs: str) -> Figure:
+    """Loss and what was measured in each epoch of runs that went on from one another."""
+    files = [RESULTS / f"{run}.json" for run in runs]
+    histories = [json.loads(file.read_text())["history"] for file in files]
+    return hw.plots.training_curves(
+        {key: [*itertools.chain(*(each[key] for each in histories))] for key in histories[0]}
+    )
+
+
 def main() -> None:
     """Draw and save."""
+    for name, runs in RUNS.items():
+        curves(*runs).savefig(HERE / f"{name}-curves.png")
     reading().savefig(HERE / "reading.png")
     lines(length=5, width=160).savefig(HERE / "lines.png")
     lines(
