@@ -22,11 +22,11 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
+from synthetic_names import font_of
 from trained import Network, line_sets, network, sets
 
 import handwriting as hw
@@ -39,8 +39,7 @@ SHOWN, COLUMNS, SIDE = 120, 15, 84
 LINES_SHOWN, WRITERS = 50, 5
 LENGTHS = (1, 3, 5, 8, math.inf)  # of texts, from one to below the next
 SURE = 0.9
-# That of Pillow has no accents.
-FONT = ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 10)
+FONT = font_of("DejaVuSans", 10)
 
 
 def main() -> None:

@@ -133,17 +133,19 @@ def compared(reports: dict[str, dict[str, Report]]) -> Iterator[str]:
         )
         yield "|---|---|---|---|---|---|---|"
     for other, theirs in others:
-        for kind, one in own.items():
-            two = theirs[kind]
-            if one.alphabet != two.alphabet:
-                continue
-            right, also = one.predicted == one.labels, two.predicted == two.labels
-            alone, beside = np.count_nonzero(right & ~also), np.count_nonzero(also & ~right)
-            p = scipy.stats.binomtest(alone, max(1, alone + beside)).pvalue
-            alike = np.count_nonzero(~right & (one.predicted == two.predicted))
-            wrong = np.count_nonzero(~right & ~also)
-            cells = (f"`{other}`", kind, alone, beside, f"{p:.2g}", wrong, alike)
-            yield f"| {' | '.join(map(str, cells))} |"
+        for kind, report in own.items():
+            if report.alphabet == theirs[kind].alphabet:
+                yield f"| `{other}` | {kind} | {difference(report, theirs[kind])} |"
+
+
+def difference(one: Report, other: Report) -> str:
+    """The columns of two networks on the same images."""
+    first, second = one.predicted == one.labels, other.predicted == other.labels
+    alone, beside = np.count_nonzero(first & ~second), np.count_nonzero(second & ~first)
+    p = scipy.stats.binomtest(alone, max(1, alone + beside)).pvalue
+    wrong = ~first & ~second
+    alike = np.count_nonzero(wrong & (one.predicted == other.predicted))
+    return f"{alone} | {beside} | {p:.2g} | {np.count_nonzero(wrong)} | {alike}"
 
 
 def facts_of(name: str, each: Network) -> str:

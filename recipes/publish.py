@@ -149,9 +149,8 @@ def characters(
     hw.export.onnx(model, path, images=np.asarray(some.images), precision="int8", **facts)
     hw.models.save_weights(model, path.with_suffix(".npz"), **facts)
     size = " x ".join(map(str, model.input_shape[1:]))
-    network = f"{card.model}, {size}, recipe {card.recipe}, "
-    network += "convolutions in whole numbers, weights of 7 bits"
-    return Predictor(path), temperature, network
+    form = "convolutions in whole numbers, weights of 7 bits"
+    return Predictor(path), temperature, f"{card.model}, {size}, recipe {card.recipe}, {form}"
 
 
 def lines(

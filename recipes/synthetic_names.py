@@ -75,7 +75,7 @@ class _Page:
         self.pen.line(places, 255, max(1, round(width * SCALE)), joint="curve")
 
     def type(self, x: float, y: float, text: str, size: float) -> None:
-        font = _font(max(4, round(size * SCALE)))
+        font = font_of("DejaVuSans-Bold", max(4, round(size * SCALE)))
         self.pen.text((x * SCALE, y * SCALE), text, 255, font)
 
     def image(self) -> NDArray[np.uint8]:
@@ -83,8 +83,9 @@ class _Page:
 
 
 @lru_cache
-def _font(size: int) -> PIL.ImageFont.FreeTypeFont:
-    path = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
+def font_of(name: str, size: int) -> PIL.ImageFont.FreeTypeFont:
+    """One of the fonts that come with Matplotlib, which have accents; that of Pillow has none."""
+    path = Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"
     return PIL.ImageFont.truetype(path, size)
 
 

@@ -96,9 +96,10 @@ def reading() -> Figure:
 def curves(*runs: str) -> Figure:
     """Loss and what was measured in each epoch of runs that went on from one another."""
     files = [RESULTS / f"{run}.json" for run in runs]
-    histories = [json.loads(file.read_text())["history"] for file in files]
+    histories = [json.loads(file.read_text("utf-8"))["history"] for file in files]
+    joined = itertools.chain.from_iterable
     return hw.plots.training_curves(
-        {key: [*itertools.chain(*(each[key] for each in histories))] for key in histories[0]}
+        {key: list(joined(each[key] for each in histories)) for key in histories[0]}
     )
 
 
